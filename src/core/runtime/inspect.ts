@@ -1,0 +1,149 @@
+/** What the runtime can tell about a model: shapes, its optimized graph, kernel times. */
+
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import {
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  ValueInfoProtoSchema,
+  type ValueInfoProto,
+} from '../onnx/generated/onnx_pb';
+import { cloneModel, graphOf, parseModel, type OnnxModel } from '../onnx/model';
+import { dataTypeOf } from '../onnx/tensorProto';
+import type { ElementType } from '../tensor';
+import { openSession, type Feeds, type OptimizationLevel, type SessionOptions, type TensorInfo } from './session';
+
+/** A graph output by name alone: the runtime infers type and shape. */
+export function nameOnly(name: string): ValueInfoProto {
+  return create(ValueInfoProtoSchema, { name });
+}
+
+export function valueInfo(name: string, type: ElementType, shape: readonly (number | string)[]): ValueInfoProto {
+  const dim = shape.map((d) =>
+    create(TensorShapeProto_DimensionSchema, {
+      value: typeof d === 'number' ? { case: 'dimValue', value: BigInt(d) } : { case: 'dimParam', value: d },
+    }),
+  );
+  const tensorType = create(TypeProto_TensorSchema, {
+    elemType: dataTypeOf(type),
+    shape: create(TensorShapeProtoSchema, { dim }),
+  });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensorType } }),
+  });
+}
+
+/** The model with more of its tensors as outputs, which is how they are measured. */
+export function withOutputs(model: OnnxModel, names: Iterable<string>): OnnxModel {
+  const copy = cloneModel(model);
+  const graph = graphOf(copy);
+  const present = new Set(graph.output.map((o) => o.name));
+  for (const name of names) {
+    if (present.has(name)) continue;
+    present.add(name);
+    graph.output.push(nameOnly(name));
+  }
+  return copy;
+}
+
+/**
+ * Type and shape of every tensor of the main graph, inferred by the runtime itself: a session over
+ * the model with every node output as a graph output knows them all, optimizations off.
+ */
+export async function inferTensors(model: OnnxModel): Promise<Map<string, TensorInfo>> {
+  const names = graphOf(model).node.flatMap((node) => node.output.filter((name) => name !== ''));
+  const session = await openSession(withOutputs(model, names), { level: 'disabled', threads: 1 });
+  try {
+    return new Map([...session.inputs, ...session.outputs].map((info) => [info.name, info]));
+  } finally {
+    await session.close();
+  }
+}
+
+/** The graph as the runtime optimizes it at a level. */
+export async function optimizeModel(
+  model: OnnxModel,
+  level: OptimizationLevel,
+  config: SessionOptions['config'] = {},
+): Promise<OnnxModel> {
+  return inTemporaryFolder(async (folder) => {
+    const file = path.join(folder, 'optimized.onnx');
+    const session = await openSession(model, { level, threads: 1, optimizedModelPath: file, config });
+    await session.close();
+    return parseModel(await readFile(file), model.folder);
+  });
+}
+
+/** One kernel as the runtime timed it. */
+export interface KernelTime {
+  readonly node: string;
+  readonly op: string;
+  /** Mean over the runs, in microseconds. */
+  readonly microseconds: number;
+}
+
+/**
+ * Per-node kernel times from the runtime's profiler.
+ * @param runs timed runs after one warm-up
+ */
+export async function profileKernels(
+  model: OnnxModel,
+  feeds: Feeds,
+  options: { readonly level: OptimizationLevel; readonly runs: number; readonly threads: number },
+): Promise<KernelTime[]> {
+  return inTemporaryFolder(async (folder) => {
+    const session = await openSession(model, {
+      level: options.level,
+      threads: options.threads,
+      profilePrefix: path.join(folder, 'profile'),
+    });
+    try {
+      for (let i = 0; i <= options.runs; i++) await session.run(feeds);
+      session.endProfiling();
+    } finally {
+      await session.close();
+    }
+    const [file] = await readdir(folder);
+    return file === undefined ? [] : kernelTimes(await readFile(path.join(folder, file), 'utf8'), options.runs);
+  });
+}
+
+interface ProfileEvent {
+  readonly cat?: string;
+  readonly name?: string;
+  readonly dur?: number;
+  readonly ts?: number;
+  readonly args?: { readonly op_name?: string };
+}
+
+/** The profile is a list of trace events; a kernel is `NODE_kernel_time`. Its first run is the warm-up. */
+function kernelTimes(json: string, runs: number): KernelTime[] {
+  const events = (JSON.parse(json) as ProfileEvent[]).filter(
+    (e) => e.cat === 'Node' && e.name?.endsWith('_kernel_time') === true,
+  );
+  const times = new Map<string, { op: string; durations: number[] }>();
+  for (const { name = '', args, dur = 0 } of events) {
+    const node = name.slice(0, -'_kernel_time'.length);
+    const entry = times.get(node) ?? { op: args?.op_name ?? '', durations: [] };
+    entry.durations.push(dur);
+    times.set(node, entry);
+  }
+  return [...times].map(([node, { op, durations }]) => {
+    const timed = durations.slice(-runs);
+    return { node, op, microseconds: timed.reduce((a, b) => a + b, 0) / Math.max(1, timed.length) };
+  });
+}
+
+async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'quantscope-'));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

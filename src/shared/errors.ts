@@ -1,0 +1,156 @@
+/**
+ * Every failure a user can meet, as data: one code, its exit status, and what to do about it.
+ * Codes are stable: they appear in logs, in `--json` output and in links to the documentation.
+ */
+
+/** Exit statuses of the terminal (README, "Exit codes"). */
+export const EXIT = { ok: 0, gateFailed: 1, badInput: 2, engineFailure: 3, cancelled: 130 } as const;
+
+export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
+
+/** `hint` is the default advice; a throw site that knows better passes its own. */
+export const ERROR_CODES = {
+  usage: { exit: EXIT.badInput, hint: 'Run `quantscope --help` for the commands and their options.' },
+  'file-not-found': {
+    exit: EXIT.badInput,
+    hint: 'Check the path; relative paths start at the recipe or the current folder.',
+  },
+  'file-unwritable': {
+    exit: EXIT.engineFailure,
+    hint: 'Check the permissions and the free space of the output folder.',
+  },
+  'disk-full': {
+    exit: EXIT.engineFailure,
+    hint: 'Free some space or choose another output folder, then run again; nothing was overwritten.',
+  },
+  'model-unreadable': {
+    exit: EXIT.badInput,
+    hint: 'The file is not a complete ONNX model. Export or download it again.',
+  },
+  'model-invalid': {
+    exit: EXIT.badInput,
+    hint: 'The graph breaks the ONNX rules. Check it with `onnx.checker` and export it again.',
+  },
+  'model-too-large': { exit: EXIT.badInput, hint: 'Save the model with external data.' },
+  'opset-missing': {
+    exit: EXIT.badInput,
+    hint: 'The model imports no ONNX operator set. Export it again with a newer exporter.',
+  },
+  'opset-unsupported': { exit: EXIT.badInput, hint: 'Export the model at opset 13 or newer.' },
+  'opset-conversion': {
+    exit: EXIT.badInput,
+    hint: 'Export the model at opset 13 or newer, or set `normalize: { opset: keep }`.',
+  },
+  'custom-op': {
+    exit: EXIT.badInput,
+    hint: 'The runtime has no kernel for this operator. Quantize the part of the model without it.',
+  },
+  'external-data-unsafe': { exit: EXIT.badInput, hint: 'External data must lie inside the folder of the model.' },
+  'external-data-missing': { exit: EXIT.badInput, hint: 'Copy the external data file beside the model.' },
+  'recipe-invalid': { exit: EXIT.badInput, hint: 'Correct the recipe; the message names the key and the line.' },
+  'selector-unmatched': {
+    exit: EXIT.badInput,
+    hint: 'Use one of the suggested names, or list the layers with `quantscope inspect`.',
+  },
+  'data-empty': {
+    exit: EXIT.badInput,
+    hint: 'Point `calibration.data` at a folder or file that holds at least one readable sample.',
+  },
+  'data-invalid': {
+    exit: EXIT.badInput,
+    hint: 'Check that the samples have the names, types and shapes of the model inputs.',
+  },
+  'data-untrusted': {
+    exit: EXIT.badInput,
+    hint: 'JavaScript data modules run code: pass `--trust`, or trust the workspace.',
+  },
+  'preprocess-unknown': {
+    exit: EXIT.badInput,
+    hint: 'Name a preset (imagenet, caffe, tf, unit) or give the preprocess block.',
+  },
+  'labels-invalid': { exit: EXIT.badInput, hint: 'The labels file has one `file<TAB>class index` per line.' },
+  'backend-unknown': { exit: EXIT.badInput, hint: 'Choose one of the backends listed in the message.' },
+  'plan-impossible': {
+    exit: EXIT.badInput,
+    hint: 'The recipe asks for something the backend or the opset cannot express.',
+  },
+  'report-invalid': {
+    exit: EXIT.badInput,
+    hint: 'The file is not a Quantscope report of a version this program knows.',
+  },
+  'runtime-rejected': { exit: EXIT.badInput, hint: 'onnxruntime does not load this model; its message tells why.' },
+  'runtime-failed': {
+    exit: EXIT.engineFailure,
+    hint: 'onnxruntime failed while running the model; its message tells why.',
+  },
+  'runtime-missing': { exit: EXIT.engineFailure, hint: 'onnxruntime-node has no binary for this platform.' },
+  'out-of-memory': { exit: EXIT.engineFailure, hint: 'Lower the memory cap or the number of samples.' },
+  'engine-crashed': {
+    exit: EXIT.engineFailure,
+    hint: 'The engine was started anew. If it happens again, report the job named in the message.',
+  },
+  'protocol-mismatch': { exit: EXIT.engineFailure, hint: 'Client and engine are of different versions: restart both.' },
+  'gate-failed': { exit: EXIT.gateFailed, hint: 'A gate of the recipe does not hold.' },
+  cancelled: { exit: EXIT.cancelled, hint: 'Nothing was written.' },
+  internal: { exit: EXIT.engineFailure, hint: 'This is a fault of Quantscope: please report it with the message.' },
+} as const satisfies Record<string, { exit: ExitStatus; hint: string }>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What crosses a process boundary instead of an `Error` object. */
+export interface ErrorData {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** The one error class: says what happened (`message`), what to do (`hint`), and which failure it is (`code`). */
+export class QuantscopeError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'QuantscopeError';
+    this.code = code;
+    this.hint = options.hint ?? ERROR_CODES[code].hint;
+  }
+
+  get exit(): ExitStatus {
+    return ERROR_CODES[this.code].exit;
+  }
+
+  toData(): ErrorData {
+    return { code: this.code, message: this.message, hint: this.hint };
+  }
+
+  static fromData(data: ErrorData): QuantscopeError {
+    return new QuantscopeError(data.code, data.message, { hint: data.hint });
+  }
+}
+
+/** System error numbers that mean something to a user. */
+const SYSTEM_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'file-not-found',
+  ENOTDIR: 'file-not-found',
+  ENOSPC: 'disk-full',
+  EDQUOT: 'disk-full',
+  EACCES: 'file-unwritable',
+  EPERM: 'file-unwritable',
+  EROFS: 'file-unwritable',
+};
+
+/** Gives any thrown value a code: system errors by number, cancellation by name, everything else `fallback`. */
+export function toQuantscopeError(thrown: unknown, fallback: ErrorCode = 'internal'): QuantscopeError {
+  if (thrown instanceof QuantscopeError) return thrown;
+  if (!(thrown instanceof Error)) return new QuantscopeError(fallback, String(thrown));
+  if (thrown.name === 'AbortError')
+    return new QuantscopeError('cancelled', 'The run was cancelled.', { cause: thrown });
+  const errno = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
+  return new QuantscopeError(SYSTEM_ERRORS[errno] ?? fallback, thrown.message, { cause: thrown });
+}
+
+/** Throws `cancelled` once the signal is aborted; long loops call it between steps. */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new QuantscopeError('cancelled', 'The run was cancelled.');
+}
