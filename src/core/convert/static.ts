@@ -1,0 +1,270 @@
+/** Static quantization in QDQ form: what the plan says, with the ranges that calibration found. */
+
+import { QuantscopeError } from '../../shared/errors';
+import { paramsOf, type Convention, type QuantSpec, type Range } from '../calibrate/qparams';
+import { quantizeArray } from '../calibrate/quantize';
+import { floatAttribute } from '../onnx/attributes';
+import type { NodeProto } from '../onnx/generated/onnx_pb';
+import { Graph } from '../onnx/graph';
+import type { OnnxModel } from '../onnx/model';
+import type { ActivationPlan, Plan, PlannedLayer } from '../plan/types';
+import { allocate, makeTensor, toFloat32, type Tensor } from '../tensor';
+import { ModelEditor } from './edits';
+import type { Conversion, QuantizedActivation, QuantizedWeight } from './types';
+import { convOrder, matrixOrder, quantizeBias, quantizeWeight, weightParams } from './weights';
+
+/**
+ * @param ranges of the plan's activation tensors; constants need none
+ * @throws `plan-impossible` where a range is missing
+ */
+export function convertStatic(
+  model: OnnxModel,
+  plan: Plan,
+  ranges: ReadonlyMap<string, Range>,
+  convention: Convention,
+): Conversion {
+  return new StaticConverter(model, plan, ranges, convention).convert();
+}
+
+interface GroupParams {
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly range: Range;
+  readonly scaleName: string;
+  readonly zeroPointName: string;
+}
+
+class StaticConverter {
+  readonly #graph: Graph;
+  readonly #editor: ModelEditor;
+  readonly #nodes: ReadonlyMap<string, NodeProto>;
+  readonly #groups = new Map<string, GroupParams>();
+  readonly #activations = new Map<string, QuantizedActivation>();
+  readonly #weights = new Map<string, QuantizedWeight>();
+  readonly #warnings: string[] = [];
+
+  constructor(
+    model: OnnxModel,
+    private readonly plan: Plan,
+    private readonly ranges: ReadonlyMap<string, Range>,
+    private readonly convention: Convention,
+  ) {
+    this.#graph = new Graph(model);
+    this.#editor = new ModelEditor(model);
+    this.#nodes = this.#editor.nodesByName();
+  }
+
+  convert(): Conversion {
+    const quantized = this.plan.layers.filter((layer) => layer.quantize);
+    this.#makeGroups();
+    for (const layer of quantized) this.#foldActivations(layer);
+    const madeByInt8 = new Map(quantized.flatMap((layer) => layer.outputs.map((name) => [name, layer] as const)));
+    for (const activation of this.plan.activations.values()) {
+      this.#addPair(activation, madeByInt8.get(activation.tensor), quantized);
+    }
+    for (const layer of quantized) this.#quantizeWeight(layer);
+    const model = this.#editor.finish();
+    return { model, activations: this.#activations, weights: this.#weights, warnings: this.#warnings };
+  }
+
+  #nodeOf(original: NodeProto): NodeProto {
+    const node = this.#nodes.get(original.name);
+    if (node === undefined) throw new QuantscopeError('internal', `Node "${original.name}" is not in the copy.`);
+    return node;
+  }
+
+  /** One scale and zero point a group, from the union of its members' ranges. */
+  #makeGroups(): void {
+    const members = new Map<string, ActivationPlan[]>();
+    for (const activation of this.plan.activations.values()) {
+      const list = members.get(activation.group);
+      if (list === undefined) members.set(activation.group, [activation]);
+      else list.push(activation);
+    }
+    for (const [group, list] of members) {
+      const [first] = list;
+      if (first === undefined) continue;
+      const found = list.map((activation) => this.#rangeOf(activation));
+      const range = { min: Math.min(...found.map((r) => r.min)), max: Math.max(...found.map((r) => r.max)) };
+      const spec: QuantSpec = { bits: first.type.endsWith('16') ? 16 : 8, ...first };
+      const { scale, zeroPoint } = paramsOf(range, spec, this.convention);
+      const zero = allocate(first.type, 1);
+      zero[0] = zeroPoint;
+      this.#groups.set(group, {
+        scale,
+        zeroPoint,
+        range,
+        scaleName: this.#editor.addInitializer(`${group}_scale`, makeTensor('float32', [], Float32Array.of(scale))),
+        zeroPointName: this.#editor.addInitializer(`${group}_zero_point`, makeTensor(first.type, [], zero)),
+      });
+    }
+  }
+
+  #rangeOf({ tensor, fixedRange }: ActivationPlan): Range {
+    const constant = this.#graph.constant(tensor);
+    if (constant !== undefined) return spanOf(toFloat32(constant));
+    const range = fixedRange ?? this.ranges.get(tensor);
+    if (range === undefined)
+      throw new QuantscopeError('plan-impossible', `The range of the tensor "${tensor}" was not measured.`);
+    return range;
+  }
+
+  #groupOf(tensor: string): GroupParams {
+    const plan = this.plan.activations.get(tensor);
+    const group = plan === undefined ? undefined : this.#groups.get(plan.group);
+    if (group === undefined) throw new QuantscopeError('internal', `The tensor "${tensor}" has no scale.`);
+    return group;
+  }
+
+  /** Relu and Clip go: the layer writes their output itself, and the quantizer cuts where they did. */
+  #foldActivations(layer: PlannedLayer): void {
+    if (layer.fused.length === 0) return;
+    for (const node of layer.fused) this.#editor.remove(this.#nodeOf(node));
+    this.#nodeOf(layer.node).output[0] = layer.outputs[0] ?? '';
+  }
+
+  /**
+   * Quantizes one tensor. What an int8 layer makes is seen only through its integers, by everybody;
+   * what a float layer makes stays float for float readers.
+   */
+  #addPair(activation: ActivationPlan, producer: PlannedLayer | undefined, quantized: readonly PlannedLayer[]): void {
+    const { tensor, type } = activation;
+    const { scale, zeroPoint, range, scaleName, zeroPointName } = this.#groupOf(tensor);
+    const editor = this.#editor;
+    const integer = editor.freshName(`${tensor}_quantized`);
+    const pairNodes = (source: string, dequantized: string) =>
+      [
+        {
+          op: 'QuantizeLinear',
+          name: editor.freshName(`${tensor}_QuantizeLinear`),
+          inputs: [source, scaleName, zeroPointName],
+          outputs: [integer],
+        },
+        {
+          op: 'DequantizeLinear',
+          name: editor.freshName(`${tensor}_DequantizeLinear`),
+          inputs: [integer, scaleName, zeroPointName],
+          outputs: [dequantized],
+        },
+      ] as const;
+    let dequantized: string;
+    if (producer !== undefined) {
+      dequantized = tensor;
+      const node = this.#nodeOf(producer.node);
+      const raw = editor.freshName(`${tensor}_float`);
+      node.output[node.output.indexOf(tensor)] = raw;
+      for (const spec of pairNodes(raw, dequantized)) editor.insertAfter(node, spec);
+    } else {
+      dequantized = editor.freshName(`${tensor}_dequantized`);
+      const constant = this.#graph.constant(tensor);
+      const anchor = this.#graph.producer(tensor);
+      const [quantize, dequantize] = pairNodes(tensor, dequantized);
+      if (constant !== undefined) {
+        const data = quantizeArray(
+          toFloat32(constant),
+          constant.dims,
+          null,
+          Float32Array.of(scale),
+          Int32Array.of(zeroPoint),
+          type,
+        );
+        const stored = editor.addInitializer(`${tensor}_quantized`, { type, dims: constant.dims, data });
+        editor.insertFirst({ ...dequantize, inputs: [stored, scaleName, zeroPointName] });
+      } else if (anchor === undefined) {
+        editor.insertFirst(quantize);
+        editor.insertFirst(dequantize);
+      } else {
+        editor.insertAfter(this.#nodeOf(anchor), quantize);
+        editor.insertAfter(this.#nodeOf(anchor), dequantize);
+      }
+      for (const layer of quantized) {
+        if (!layer.inputs.includes(tensor)) continue;
+        const node = this.#nodeOf(layer.node);
+        node.input.forEach((name, index) => {
+          if (name === tensor && index !== layer.weight?.input) node.input[index] = dequantized;
+        });
+      }
+    }
+    if (this.#graph.constant(tensor) === undefined) {
+      this.#activations.set(tensor, { tensor, integer, dequantized, type, scale, zeroPoint, range });
+    }
+  }
+
+  #quantizeWeight(layer: PlannedLayer): void {
+    const { weight: plan, node: original } = layer;
+    if (plan === null) return;
+    const weight = this.#graph.constant(plan.tensor);
+    if (weight === undefined) throw new QuantscopeError('internal', `The weight "${plan.tensor}" is not constant.`);
+    const node = this.#nodeOf(original);
+    const [input] = layer.inputs;
+    const bias = layer.bias === null ? undefined : this.#graph.constant(layer.bias);
+    const inputScale = input === undefined ? 1 : this.#groupOf(input).scale;
+    const params = weightParams(weight, plan, {
+      convention: this.convention,
+      inputScale,
+      ...(bias === undefined ? {} : { bias: toFloat32(bias) }),
+      order: original.opType === 'Conv' ? convOrder : matrixOrder,
+    });
+    node.input[plan.input] = this.#addDequantized(
+      node,
+      plan.tensor,
+      quantizeWeight(weight, plan, params),
+      params.scales,
+      params.zeroPoints,
+      plan.axis,
+    );
+    if (bias !== undefined && layer.bias !== null) {
+      // C of a Gemm also holds alpha in its scale: it is added after A·B was multiplied by it.
+      const alpha = original.opType === 'Gemm' ? floatAttribute(original, 'alpha', 1) : 1;
+      const { data, scales } = quantizeBias(toFloat32(bias), inputScale, params.scales, alpha);
+      const tensor = makeTensor('int32', [data.length], data);
+      node.input[node.input.indexOf(layer.bias)] = this.#addDequantized(
+        node,
+        layer.bias,
+        tensor,
+        scales,
+        new Int32Array(scales.length),
+        plan.axis === null ? null : 0,
+      );
+    }
+    this.#weights.set(layer.name, { layer: layer.name, tensor: plan.tensor, type: plan.type, ...params });
+  }
+
+  /** An integer initializer and the DequantizeLinear that the kernels' fusion looks for; returns the float name. */
+  #addDequantized(
+    anchor: NodeProto,
+    name: string,
+    integers: Tensor,
+    scales: Float32Array,
+    zeroPoints: Int32Array,
+    axis: number | null,
+  ): string {
+    const editor = this.#editor;
+    const dims = axis === null ? [] : [scales.length];
+    const zeros = allocate(integers.type, zeroPoints.length);
+    zeroPoints.forEach((zero, i) => (zeros[i] = zero));
+    const dequantized = editor.freshName(`${name}_dequantized`);
+    editor.insertBefore(anchor, {
+      op: 'DequantizeLinear',
+      name: editor.freshName(`${name}_DequantizeLinear`),
+      inputs: [
+        editor.addInitializer(`${name}_quantized`, integers),
+        editor.addInitializer(`${name}_scale`, makeTensor('float32', dims, scales)),
+        editor.addInitializer(`${name}_zero_point`, { type: integers.type, dims, data: zeros }),
+      ],
+      outputs: [dequantized],
+      attributes: axis === null ? {} : { axis },
+    });
+    return dequantized;
+  }
+}
+
+function spanOf(values: Float32Array): Range {
+  let min = 0;
+  let max = 0;
+  for (const value of values) {
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return { min, max };
+}

@@ -1,0 +1,164 @@
+/** First half of the plan: which layers there are, and which of them run in int8. */
+
+import type { ReasonCode } from '../../shared/reasons';
+import type { Mode } from '../../shared/recipe';
+import type { Backend, OpRule } from '../backends/types';
+import { subgraphs } from '../onnx/attributes';
+import type { NodeProto } from '../onnx/generated/onnx_pb';
+import { opKey, outputOf, type Graph } from '../onnx/graph';
+import { canonicalDomain } from '../onnx/model';
+import type { TensorInfo } from '../runtime/session';
+import { clipBounds, CONDITIONS } from './conditions';
+import type { NodeOverride } from './selectors';
+
+export interface PlanInput {
+  readonly graph: Graph;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly backend: Backend;
+  readonly mode: Mode;
+  readonly overrides: ReadonlyMap<string, NodeOverride>;
+  /** Symmetric activations spend integers on values that a Relu would cut, so nothing folds into them. */
+  readonly symmetric: boolean;
+}
+
+/** A layer while its decision is still open. */
+export interface LayerDraft {
+  readonly node: NodeProto;
+  readonly rule: OpRule | undefined;
+  readonly fused: NodeProto[];
+  /** Activation inputs, constants among them. */
+  readonly activations: readonly string[];
+  quantize: boolean;
+  reason: ReasonCode | null;
+}
+
+const NOT_QUANTIZABLE: OpRule = { kind: 'none' };
+
+/** Operators that dynamic and weight-only modes quantize: those with a constant weight. */
+const WEIGHT_MODE_OPS: Readonly<Record<Exclude<Mode, 'static'>, readonly string[]>> = {
+  dynamic: ['MatMul', 'Gemm'],
+  'weight-only': ['Conv', 'MatMul', 'Gemm'],
+};
+
+/** Every node but constants, in graph order, with the activations behind them that an int8 kernel includes. */
+export function draftLayers(input: PlanInput): LayerDraft[] {
+  const swallowed = new Set<NodeProto>();
+  const drafts: LayerDraft[] = [];
+  for (const node of input.graph.nodes) {
+    if (swallowed.has(node) || isConstantNode(node)) continue;
+    const rule = ruleOf(node, input);
+    const activations = activationInputs(node, rule);
+    const reason = reasonAgainst(node, rule, activations, input);
+    const draft: LayerDraft = { node, rule, fused: [], activations, quantize: reason === null, reason };
+    if (draft.quantize && input.mode === 'static' && rule?.kind !== 'move') {
+      for (let last = foldableAfter(node, input); last !== undefined; last = foldableAfter(last, input)) {
+        draft.fused.push(last);
+        swallowed.add(last);
+      }
+    }
+    drafts.push(draft);
+  }
+  return drafts;
+}
+
+function ruleOf(node: NodeProto, { backend, mode }: PlanInput): OpRule | undefined {
+  const key = opKey(node);
+  if (mode !== 'static' && !WEIGHT_MODE_OPS[mode].includes(key)) return undefined;
+  return Object.hasOwn(backend.ops, key) ? backend.ops[key] : undefined;
+}
+
+function isConstantNode(node: NodeProto): boolean {
+  return node.opType === 'Constant' && canonicalDomain(node.domain) === '';
+}
+
+function activationInputs(node: NodeProto, rule: OpRule = NOT_QUANTIZABLE): string[] {
+  const positions = rule.activations === 'all' ? node.input.keys() : (rule.activations ?? [0]);
+  return [...positions].flatMap((index) => {
+    const name = node.input[index];
+    return name === undefined || name === '' ? [] : [name];
+  });
+}
+
+/** Why a node cannot be quantized whatever its neighbours do; `null` where it can. */
+function reasonAgainst(
+  node: NodeProto,
+  rule: OpRule | undefined,
+  activations: readonly string[],
+  input: PlanInput,
+): ReasonCode | null {
+  const { graph, tensors, backend, mode, overrides } = input;
+  if (overrides.get(node.name)?.quantize === false) return 'excluded';
+  if (subgraphs(node).length > 0) return 'in-subgraph';
+  const typeOf = (name: string): string | undefined => tensors.get(name)?.type ?? graph.constant(name)?.type;
+  const output = outputOf(node);
+  const type = tensors.get(output)?.type;
+  if (type === undefined) return 'type-unknown';
+  if (type !== 'float32')
+    return ['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range'].includes(node.opType)
+      ? 'shape-computation'
+      : 'not-float';
+  if (canonicalDomain(node.domain) !== '') return 'custom-domain';
+  if (node.opType === 'BatchNormalization') return 'batchnorm-unfolded';
+  if (backend.keepFloat.includes(node.opType)) return 'op-keeps-float';
+  if (rule === undefined) return mode === 'static' ? backend.otherwise : 'mode-skips-op';
+  if (activations.length === 0 || activations.some((name) => typeOf(name) !== 'float32')) return 'not-float';
+  for (const condition of rule.conditions ?? []) {
+    const check = CONDITIONS[condition];
+    if (!check.holds({ node, rule, graph, tensors })) return check.reason;
+  }
+  return null;
+}
+
+/**
+ * The Relu or Clip that only cuts what the quantizer cuts as well: asymmetric integers end where
+ * the range ends, provided that 0 lies in it.
+ */
+function foldableAfter(node: NodeProto, { graph, backend, overrides, symmetric }: PlanInput): NodeProto | undefined {
+  if (symmetric || node.output.length !== 1) return undefined;
+  const next = graph.soleConsumer(outputOf(node));
+  if (next === undefined || canonicalDomain(next.domain) !== '' || !backend.foldable.includes(next.opType))
+    return undefined;
+  if (next.input[0] !== outputOf(node) || overrides.get(next.name)?.quantize === false) return undefined;
+  if (next.opType !== 'Clip') return next;
+  if (!spansType(backend)) return undefined;
+  const [low, high] = clipBounds(next, graph);
+  return low !== undefined && high !== undefined && low <= 0 && high >= 0 ? next : undefined;
+}
+
+/** QuantizeLinear cuts at the ends of the type: a reduced range leaves room above, where a Clip would have cut. */
+function spansType({ activations: { qmin, qmax } }: Backend): boolean {
+  return qmax - qmin === 255;
+}
+
+/** Output tensors of a layer, after what is fused. */
+export function layerOutputs(draft: LayerDraft): string[] {
+  const last = draft.fused.at(-1) ?? draft.node;
+  return last.output.filter((name) => name !== '');
+}
+
+/**
+ * Keeps cheap and moving operators in int8 only between int8 neighbours: all their activations come
+ * out of int8 layers and somebody reads integers from them. Starts from "everything that can" and
+ * takes away until nothing changes, so chains of such operators stand or fall together.
+ */
+export function settleIslands(drafts: readonly LayerDraft[], graph: Graph): void {
+  const producers = new Map(drafts.flatMap((draft) => layerOutputs(draft).map((name) => [name, draft] as const)));
+  const owner = new Map(drafts.flatMap((draft) => [draft.node, ...draft.fused].map((node) => [node, draft] as const)));
+  const readsIntegers = (reader: NodeProto, tensor: string): boolean => {
+    const draft = owner.get(reader);
+    return draft?.quantize === true && draft.node === reader && draft.activations.includes(tensor);
+  };
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const draft of drafts) {
+      const kind = draft.rule?.kind;
+      if (!draft.quantize || (kind !== 'cheap' && kind !== 'move')) continue;
+      const fed = draft.activations.every((name) => graph.isConstant(name) || producers.get(name)?.quantize === true);
+      const read = layerOutputs(draft).some((name) => graph.uses(name).some(({ node }) => readsIntegers(node, name)));
+      if (fed && read) continue;
+      draft.quantize = false;
+      draft.reason = kind === 'move' ? 'data-movement' : 'float-island';
+      changed = true;
+    }
+  }
+}

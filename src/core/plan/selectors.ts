@@ -1,0 +1,118 @@
+/** Which nodes an entry of the recipe's `layers` means, and which entry wins. */
+
+import { QuantscopeError } from '../../shared/errors';
+import type { LayerOverride } from '../../shared/recipe';
+import { globToRegExp } from '../glob';
+
+export interface Selectable {
+  readonly name: string;
+  readonly op: string;
+}
+
+/** Weakest first: exact name beats glob beats `scope:` beats `op:`. */
+const KINDS = ['op', 'scope', 'glob', 'name'] as const;
+type SelectorKind = (typeof KINDS)[number];
+
+interface Selector {
+  readonly kind: SelectorKind;
+  readonly matches: (node: Selectable) => boolean;
+}
+
+/** A name that exists is always meant literally, even where it could be read as a pattern. */
+export function parseSelector(text: string, names: ReadonlySet<string>): Selector {
+  if (names.has(text)) return { kind: 'name', matches: (node) => node.name === text };
+  if (text.startsWith('op:')) {
+    const op = text.slice('op:'.length);
+    return { kind: 'op', matches: (node) => node.op === op };
+  }
+  if (text.startsWith('scope:')) {
+    const scope = trimSlashes(text.slice('scope:'.length));
+    return { kind: 'scope', matches: (node) => `${trimSlashes(node.name)}/`.startsWith(`${scope}/`) };
+  }
+  if (/[*?{[]/.test(text)) {
+    const pattern = globToRegExp(text);
+    return { kind: 'glob', matches: (node) => pattern.test(node.name) };
+  }
+  return { kind: 'name', matches: (node) => node.name === text };
+}
+
+function trimSlashes(text: string): string {
+  return text.replace(/^\/+|\/+$/g, '');
+}
+
+/** The part of a name before its last slash; '' at the top. */
+export function scopeOf(name: string): string {
+  const trimmed = trimSlashes(name);
+  const slash = trimmed.lastIndexOf('/');
+  return slash < 0 ? '' : trimmed.slice(0, slash);
+}
+
+/** What all entries together say about one node; of entries that set the same key, the stronger wins. */
+export type NodeOverride = Omit<LayerOverride, 'select' | 'because'>;
+
+/**
+ * The overrides of every node that has any, by node name.
+ * @throws `selector-unmatched` for an entry that means no node, with the nearest names
+ */
+export function resolveOverrides(
+  entries: readonly LayerOverride[],
+  nodes: readonly Selectable[],
+): Map<string, NodeOverride> {
+  const names = new Set(nodes.map((node) => node.name));
+  const parsed = entries.map((entry) => ({ entry, selector: parseSelector(entry.select, names) }));
+  for (const { entry, selector } of parsed) {
+    if (!nodes.some((node) => selector.matches(node))) throw unmatched(entry.select, nodes);
+  }
+  const byStrength = KINDS.flatMap((kind) => parsed.filter(({ selector }) => selector.kind === kind));
+  const overrides = new Map<string, NodeOverride>();
+  for (const { entry, selector } of byStrength) {
+    const { select: _select, because: _because, ...settings } = entry;
+    for (const node of nodes) {
+      if (selector.matches(node)) overrides.set(node.name, { ...overrides.get(node.name), ...settings });
+    }
+  }
+  return overrides;
+}
+
+function unmatched(select: string, nodes: readonly Selectable[]): QuantscopeError {
+  const candidates = select.startsWith('op:')
+    ? [...new Set(nodes.map((node) => `op:${node.op}`))]
+    : select.startsWith('scope:')
+      ? [...new Set(nodes.map((node) => `scope:${scopeOf(node.name)}`))].filter((scope) => scope !== 'scope:')
+      : nodes.map((node) => node.name);
+  const nearest = nearestNames(select, candidates);
+  return new QuantscopeError(
+    'selector-unmatched',
+    `The selector "${select}" matches no layer.` +
+      (nearest.length > 0 ? ` Did you mean ${nearest.map((name) => `"${name}"`).join(', ')}?` : ''),
+  );
+}
+
+/** Up to three candidates that look like `wanted`: those that contain it, then those few edits away. */
+export function nearestNames(wanted: string, candidates: readonly string[]): string[] {
+  const lower = wanted.toLowerCase();
+  const limit = Math.max(2, Math.floor(wanted.length / 3));
+  return candidates
+    .map((name) => ({
+      name,
+      distance: name.toLowerCase().includes(lower) ? 0 : editDistance(lower, name.toLowerCase()),
+    }))
+    .filter(({ distance }) => distance <= limit)
+    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
+    .slice(0, 3)
+    .map(({ name }) => name);
+}
+
+/** Levenshtein's distance. */
+export function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(previous[j]! + 1, current[j - 1]! + 1, substitution));
+    }
+    previous = current;
+  }
+  return previous[b.length]!;
+}

@@ -1,0 +1,79 @@
+/**
+ * The plan: for every layer whether it is quantized and why not, for every tensor how. Made once
+ * from graph, backend and recipe; convert only obeys it.
+ */
+
+import type { ReasonCode } from '../../shared/reasons';
+import type { ActivationType, Format, Mode, ObserverId, WeightType } from '../../shared/recipe';
+import type { NodeProto } from '../onnx/generated/onnx_pb';
+
+/**
+ * compute: multiplies by weights (Conv, MatMul, Gemm). cheap: elementwise or pooling, worth
+ * quantizing only between int8 neighbours. move: changes no value, so input and output share one
+ * scale. none: everything else.
+ */
+export type OpKind = 'compute' | 'cheap' | 'move' | 'none';
+
+/** How the values of an activation tensor become integers. */
+export interface ActivationPlan {
+  readonly tensor: string;
+  readonly type: ActivationType;
+  readonly symmetric: boolean;
+  /** Integers used; narrower than the type where the backend reduces the range. */
+  readonly qmin: number;
+  readonly qmax: number;
+  readonly observer: ObserverId;
+  readonly percentile: number;
+  /** Tensors of one group share scale and zero point; the group is named by its first tensor. */
+  readonly group: string;
+  /** A range known beforehand (Softmax and Sigmoid end at 1), which calibration does not change. */
+  readonly fixedRange?: { readonly min: number; readonly max: number };
+}
+
+/** How a constant weight becomes integers. */
+export interface WeightPlan {
+  readonly tensor: string;
+  /** Which input of the main node it is. */
+  readonly input: number;
+  readonly type: WeightType;
+  readonly symmetric: boolean;
+  readonly qmin: number;
+  readonly qmax: number;
+  /** Channel axis, or `null` per tensor. */
+  readonly axis: number | null;
+  /**
+   * How products are kept inside the 16 bits of `vpmaddubsw`: `none`; `pairs` enlarges the scale of
+   * just those channels in which two neighbouring weights could overflow together.
+   */
+  readonly saturation: 'none' | 'pairs';
+}
+
+export interface PlannedLayer {
+  /** Name of the main node. */
+  readonly name: string;
+  readonly op: string;
+  readonly kind: OpKind;
+  readonly node: NodeProto;
+  /** Activations behind the main node that the int8 kernel includes (Relu, Clip), in order. */
+  readonly fused: readonly NodeProto[];
+  readonly quantize: boolean;
+  readonly reason: ReasonCode | null;
+  /** Activation tensors that the quantized layer reads as integers. */
+  readonly inputs: readonly string[];
+  /** The layer's outputs, after what is fused. */
+  readonly outputs: readonly string[];
+  readonly weight: WeightPlan | null;
+  /** Name of the constant bias, quantized to int32 with the scale of input times weight. */
+  readonly bias: string | null;
+}
+
+export interface Plan {
+  readonly mode: Mode;
+  readonly format: Format;
+  /** Every node of the main graph is in exactly one layer; graph order. */
+  readonly layers: readonly PlannedLayer[];
+  /** The activation tensors that become integers, by name. Empty for dynamic and weight-only. */
+  readonly activations: ReadonlyMap<string, ActivationPlan>;
+  /** Lowest opset that can express the quantized form. */
+  readonly requiredOpset: number;
+}
