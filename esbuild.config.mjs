@@ -1,0 +1,45 @@
+/** Bundles each program of ours into one CommonJS file under `dist/`; native packages stay outside. */
+
+import { chmod, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
+const SHEBANG = '#!/usr/bin/env node';
+
+const PROGRAMS = [
+  { entry: 'src/cli/main.ts', outfile: 'dist/cli.js', executable: true },
+  { entry: 'src/engine/main.ts', outfile: 'dist/engine.js', executable: false },
+];
+
+async function bundle({ entry, outfile, executable }) {
+  // esbuild keeps a shebang that the source already has, and a second one would be a syntax error.
+  const hasShebang = (await readFile(join(ROOT, entry), 'utf8')).startsWith('#!');
+  const { warnings } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    external: ['onnxruntime-node', 'sharp'],
+    banner: executable && !hasShebang ? { js: SHEBANG } : {},
+    keepNames: true,
+    minify: false,
+    sourcemap: 'linked',
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  if (executable) await chmod(join(ROOT, outfile), 0o755);
+  return warnings.length;
+}
+
+const results = await Promise.allSettled(PROGRAMS.map(bundle));
+for (const { reason } of results) {
+  // esbuild has printed its own diagnostics; only other failures still need words.
+  if (reason !== undefined && reason.errors === undefined) console.error(reason.message);
+}
+const clean = results.every(({ status, value }) => status === 'fulfilled' && value === 0);
+process.exitCode = clean ? 0 : 1;
