@@ -89,8 +89,8 @@ export function sortTopologically(
     if (needs.size === 0) ready(node);
   }
   if (sorted.length < nodes.length) {
-    const stuck = nodes.find((node) => missing.get(node)! > 0);
-    invalid(`The graph has a cycle through node "${stuck?.name || stuck?.opType}".`);
+    const stuck = nodes.filter((node) => missing.get(node)! > 0).map((node) => node.name || node.opType);
+    invalid(`The graph has a cycle through node "${stuck[0] ?? ''}".`);
   }
   return sorted;
 }
@@ -113,12 +113,16 @@ function freeNames(graph: GraphProto, depth: number): string[] {
 }
 
 function checkDims(tensor: TensorProto): void {
+  // Rejecting at the first excess keeps a million dimensions from growing one giant product.
+  const limit = BigInt(Number.MAX_SAFE_INTEGER);
+  const empty = tensor.dims.includes(0n);
   let count = 1n;
   for (const dim of tensor.dims) {
     if (dim < 0n) invalid(`Tensor "${tensor.name}" has the dimension ${dim}.`);
-    count *= dim;
+    if (dim > limit) invalid(`Tensor "${tensor.name}" claims the dimension ${dim}.`);
+    if (!empty) count *= dim;
+    if (count > limit) invalid(`Tensor "${tensor.name}" claims ${count} elements or more.`);
   }
-  if (count > BigInt(Number.MAX_SAFE_INTEGER)) invalid(`Tensor "${tensor.name}" claims ${count} elements.`);
 }
 
 function invalid(message: string): never {

@@ -11,6 +11,7 @@ import {
   ModelProtoSchema,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  type AttributeProto,
   type GraphProto,
   type ModelProto,
   type NodeProto,
@@ -102,12 +103,18 @@ export function cloneNode(node: NodeProto): NodeProto {
   return shallow(node, {
     input: [...node.input],
     output: [...node.output],
-    attribute: node.attribute.map((a) => (a.g === undefined ? a : shallow(a, { g: cloneGraph(a.g) }))),
+    attribute: node.attribute.map(cloneAttribute),
   });
 }
 
+function cloneAttribute(attribute: AttributeProto): AttributeProto {
+  if (attribute.g === undefined && attribute.graphs.length === 0) return attribute;
+  const graphs = attribute.graphs.map(cloneGraph);
+  return shallow(attribute, attribute.g === undefined ? { graphs } : { graphs, g: cloneGraph(attribute.g) });
+}
+
 /** Same prototype, same own fields (unknown ones included), some replaced. */
-function shallow<T extends object>(message: T, changes: Partial<T> = {}): T {
+export function shallow<T extends object>(message: T, changes: Partial<T> = {}): T {
   return Object.assign(Object.create(Object.getPrototypeOf(message) as object | null) as T, message, changes);
 }
 

@@ -124,6 +124,6 @@ export function makeTensorProto(name: string, tensor: Tensor): TensorProto {
     name,
     dataType: dataTypeOf(tensor.type),
     dims: tensor.dims.map((d) => BigInt(d)),
-    rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) as Uint8Array<ArrayBuffer>,
+    rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   });
 }

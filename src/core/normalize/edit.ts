@@ -1,0 +1,58 @@
+/** Small edits of a graph that every normalization step needs. All work on a clone (`cloneModel`). */
+
+import { outerReferences } from '../onnx/check';
+import { subgraphs } from '../onnx/attributes';
+import type { GraphProto, NodeProto } from '../onnx/generated/onnx_pb';
+
+/** A graph and the subgraphs inside it, outermost first. */
+export function* walkGraphs(graph: GraphProto): Generator<GraphProto> {
+  yield graph;
+  for (const node of graph.node) for (const body of subgraphs(node)) yield* walkGraphs(body);
+}
+
+/** Every tensor name of a graph and its subgraphs: what a new name must differ from. */
+export function tensorNames(graph: GraphProto): Set<string> {
+  const names = new Set<string>();
+  for (const { node, input, output, initializer } of walkGraphs(graph)) {
+    for (const { name } of [...input, ...output, ...initializer]) names.add(name);
+    for (const { input: reads, output: makes } of node) for (const name of [...reads, ...makes]) names.add(name);
+  }
+  return names;
+}
+
+/** `base`, or `base_1`, `base_2` … where that is taken; the result is taken from then on. */
+export function freshName(taken: Set<string>, base: string): string {
+  let name = base;
+  for (let i = 1; taken.has(name) || name === ''; i++) name = `${base}_${i}`;
+  taken.add(name);
+  return name;
+}
+
+/** Tensors that a node, a subgraph or the caller reads. */
+export function usedTensors(graph: GraphProto): Set<string> {
+  const used = new Set(graph.output.map((o) => o.name));
+  for (const node of graph.node) for (const name of readsOf(node)) used.add(name);
+  return used;
+}
+
+/** What a node reads, the outer tensors of its subgraphs included. */
+export function readsOf(node: NodeProto): string[] {
+  return [...node.input, ...outerReferences(node)].filter((name) => name !== '');
+}
+
+/** Removes those of `candidates`, nodes and initializers, that nothing reads any longer. */
+export function prune(graph: GraphProto, candidates: ReadonlySet<string>): void {
+  const dead = (node: NodeProto, used: ReadonlySet<string>): boolean =>
+    node.output.some((name) => candidates.has(name)) &&
+    node.output.every((name) => name === '' || (candidates.has(name) && !used.has(name)));
+  for (;;) {
+    const used = usedTensors(graph);
+    const kept = graph.node.filter((node) => !dead(node, used));
+    const done = kept.length === graph.node.length;
+    graph.node = kept;
+    if (done) {
+      graph.initializer = graph.initializer.filter(({ name }) => used.has(name) || !candidates.has(name));
+      return;
+    }
+  }
+}
