@@ -78,6 +78,12 @@ export const calibrationSchema = z.strictObject({
   observer: z.enum(OBSERVERS).optional().describe('What turns the measured values into a range.'),
   percentile: z.number().gt(50).max(100).optional().describe('For the percentile observer. Default 99.999.'),
   seed: z.int().optional().describe('For synthetic data. Default 0.'),
+  biasCorrection: z
+    .boolean()
+    .optional()
+    .describe(
+      'Let the bias take back what rounding the weights adds to the mean of each channel. Default: the backend’s.',
+    ),
 });
 
 export const activationSchema = z.strictObject({

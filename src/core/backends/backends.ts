@@ -21,6 +21,7 @@ const FOLDABLE = ['Relu', 'Clip'] as const;
 /** What PyTorch's backends have in common when their models run through onnxruntime. */
 const TORCH = {
   convention: 'torch',
+  biasCorrection: false,
   // torch's HistogramObserver searches the range with the least squared error.
   observer: 'mse',
   ops: ORT_OPS,
@@ -38,7 +39,8 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     activations: UINT8,
     weights: PER_CHANNEL_127,
     convention: 'ort',
-    observer: 'percentile',
+    biasCorrection: true,
+    observer: 'mse',
     ops: ORT_OPS,
     keepFloat: KEEP_FLOAT,
     foldable: FOLDABLE,
@@ -84,6 +86,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     activations: INT8_SYMMETRIC,
     weights: PER_CHANNEL_127,
     convention: 'ort',
+    biasCorrection: true,
     observer: 'entropy',
     ops: {
       Conv: {
@@ -111,6 +114,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     activations: UINT8,
     weights: { type: 'uint8', symmetric: false, qmin: 0, qmax: 255, granularity: 'per-tensor' },
     convention: 'ort',
+    biasCorrection: true,
     observer: 'percentile',
     ops: {
       ...ORT_OPS,
@@ -136,6 +140,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     activations: { type: 'int8', symmetric: false, qmin: -128, qmax: 127 },
     weights: PER_CHANNEL_127,
     convention: 'ort',
+    biasCorrection: true,
     observer: 'percentile',
     ops: {
       Conv: { ...COMPUTE_OPS.Conv, conditions: ['constant-weight', 'constant-bias', 'two-dimensional'] },
@@ -159,6 +164,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     activations: UINT8,
     weights: PER_CHANNEL_127,
     convention: 'ort',
+    biasCorrection: true,
     observer: 'percentile',
     ops: { ...ORT_OPS, ConvTranspose: CONV_TRANSPOSE },
     keepFloat: KEEP_FLOAT,

@@ -51,6 +51,8 @@ export interface Backend {
   /** PyTorch divides a symmetric range by 127.5, onnxruntime by 127: scales differ by 0.4 %. */
   readonly convention: 'ort' | 'torch';
   readonly observer: ObserverId;
+  /** Whether biases take back the mean error of rounded weights; PyTorch's converters do not. */
+  readonly biasCorrection: boolean;
   readonly ops: Readonly<Record<string, OpRule>>;
   /** Operators with an int8 kernel that costs more accuracy than it gains time. */
   readonly keepFloat: readonly string[];

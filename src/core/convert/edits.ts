@@ -1,5 +1,6 @@
 /** A model under construction: nodes, initializers and fresh names. */
 
+import { tensorNames } from '../normalize/edit';
 import type { NodeProto, TensorProto } from '../onnx/generated/onnx_pb';
 import { cloneModel, graphOf, makeNode, type NodeSpec, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
@@ -18,10 +19,8 @@ export class ModelEditor {
   constructor(model: OnnxModel) {
     this.model = cloneModel(model);
     const graph = graphOf(this.model);
-    this.#names = new Set([
-      ...[...graph.input, ...graph.output, ...graph.initializer].map((value) => value.name),
-      ...graph.node.flatMap((node) => [node.name, ...node.output]),
-    ]);
+    // Subgraphs see the names around them, so theirs are taken as well.
+    this.#names = new Set([...tensorNames(graph), ...graph.node.map((node) => node.name)]);
   }
 
   /** The nodes of the copy by name; names are unique after normalisation. */

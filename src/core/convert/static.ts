@@ -11,7 +11,8 @@ import type { ActivationPlan, Plan, PlannedLayer } from '../plan/types';
 import { allocate, makeTensor, toFloat32, type Tensor } from '../tensor';
 import { ModelEditor } from './edits';
 import type { Conversion, QuantizedActivation, QuantizedWeight } from './types';
-import { convOrder, matrixOrder, quantizeBias, quantizeWeight, weightParams } from './weights';
+import { correctBias, outputShift } from './biasCorrection';
+import { productOrder, quantizeBias, quantizeWeight, weightParams } from './weights';
 
 /**
  * @param ranges of the plan's activation tensors; constants need none
@@ -22,8 +23,9 @@ export function convertStatic(
   plan: Plan,
   ranges: ReadonlyMap<string, Range>,
   convention: Convention,
+  means: ReadonlyMap<string, Float32Array> = new Map(),
 ): Conversion {
-  return new StaticConverter(model, plan, ranges, convention).convert();
+  return new StaticConverter(model, plan, ranges, convention, means).convert();
 }
 
 interface GroupParams {
@@ -48,6 +50,7 @@ class StaticConverter {
     private readonly plan: Plan,
     private readonly ranges: ReadonlyMap<string, Range>,
     private readonly convention: Convention,
+    private readonly means: ReadonlyMap<string, Float32Array>,
   ) {
     this.#graph = new Graph(model);
     this.#editor = new ModelEditor(model);
@@ -87,7 +90,10 @@ class StaticConverter {
       const found = list.map((activation) => this.#rangeOf(activation));
       const range = { min: Math.min(...found.map((r) => r.min)), max: Math.max(...found.map((r) => r.max)) };
       const spec: QuantSpec = { bits: first.type.endsWith('16') ? 16 : 8, ...first };
-      const { scale, zeroPoint } = paramsOf(range, spec, this.convention);
+      const params = paramsOf(range, spec, this.convention);
+      const { scale } = params;
+      // Nothing but zeros was seen: most often a Relu that never opened, whose cut at 0 must stay.
+      const zeroPoint = range.min === range.max && !first.symmetric ? first.qmin : params.zeroPoint;
       const zero = allocate(first.type, 1);
       zero[0] = zeroPoint;
       this.#groups.set(group, {
@@ -203,28 +209,35 @@ class StaticConverter {
       convention: this.convention,
       inputScale,
       ...(bias === undefined ? {} : { bias: toFloat32(bias) }),
-      order: original.opType === 'Conv' ? convOrder : matrixOrder,
+      order: productOrder(original),
     });
+    const integers = quantizeWeight(weight, plan, params);
     node.input[plan.input] = this.#addDequantized(
       node,
       plan.tensor,
-      quantizeWeight(weight, plan, params),
+      integers,
       params.scales,
       params.zeroPoints,
       plan.axis,
     );
-    if (bias !== undefined && layer.bias !== null) {
+    const means = input === undefined ? undefined : this.means.get(input);
+    const shift = means === undefined ? undefined : outputShift(original, weight, integers, params, means);
+    const corrected = correctBias(bias === undefined ? undefined : toFloat32(bias), shift);
+    const biasInput = BIAS_INPUT[original.opType];
+    if (corrected !== undefined && biasInput !== undefined) {
       // C of a Gemm also holds alpha in its scale: it is added after A·B was multiplied by it.
       const alpha = original.opType === 'Gemm' ? floatAttribute(original, 'alpha', 1) : 1;
-      const { data, scales } = quantizeBias(toFloat32(bias), inputScale, params.scales, alpha);
-      const tensor = makeTensor('int32', [data.length], data);
-      node.input[node.input.indexOf(layer.bias)] = this.#addDequantized(
+      const { data, scales } = quantizeBias(corrected, inputScale, params.scales, alpha);
+      const name = layer.bias ?? `${layer.name}_bias`;
+      const axis = plan.axis === null ? null : 0;
+      const zeros = new Int32Array(scales.length);
+      node.input[biasInput] = this.#addDequantized(
         node,
-        layer.bias,
-        tensor,
+        name,
+        makeTensor('int32', [data.length], data),
         scales,
-        new Int32Array(scales.length),
-        plan.axis === null ? null : 0,
+        zeros,
+        axis,
       );
     }
     this.#weights.set(layer.name, { layer: layer.name, tensor: plan.tensor, type: plan.type, ...params });
@@ -258,6 +271,9 @@ class StaticConverter {
     return dequantized;
   }
 }
+
+/** Where the operators take their bias. MatMul has none. */
+const BIAS_INPUT: Readonly<Record<string, number>> = { Conv: 2, Gemm: 2 };
 
 function spanOf(values: Float32Array): Range {
   let min = 0;

@@ -1,10 +1,11 @@
 /** Weights and biases to integers. */
 
 import type { WeightPlan } from '../plan/types';
-import { channelLayout, weightScales, type Convention, type QuantSpec } from '../calibrate/qparams';
+import { channelRanges, weightScales, type Convention, type QuantSpec } from '../calibrate/qparams';
 import { quantizeArray } from '../calibrate/quantize';
-import type { Tensor } from '../tensor';
-import { toFloat32 } from '../tensor';
+import { intAttribute } from '../onnx/attributes';
+import type { NodeProto } from '../onnx/generated/onnx_pb';
+import { elementCount, toFloat32, type Tensor } from '../tensor';
 
 export interface WeightParams {
   readonly axis: number | null;
@@ -12,8 +13,11 @@ export interface WeightParams {
   readonly zeroPoints: Int32Array;
 }
 
-/** How the elements of one channel follow each other in the kernel's inner product. */
-export type ProductOrder = (tensor: Tensor, axis: number | null) => Iterable<Int32Array>;
+/**
+ * Element positions of each inner product of the kernel, in its order of summation. Products follow
+ * each other channel by channel, over again for each matrix of a batch.
+ */
+export type ProductOrder = (tensor: Tensor) => Iterable<Int32Array>;
 
 /**
  * The largest sum of two neighbouring weights of one sign, in steps of the scale, whose products
@@ -23,6 +27,9 @@ const LARGEST_PAIR = 128;
 
 /** Bias and product are added in int32; one bit is left for the products. */
 const LARGEST_BIAS = 2 ** 30;
+
+/** Of float32. */
+const SMALLEST_NORMAL = 2 ** -126;
 
 export interface WeightContext {
   readonly convention: Convention;
@@ -39,7 +46,12 @@ export function weightParams(weight: Tensor, plan: WeightPlan, context: WeightCo
   const { scales, zeroPoints } = weightScales(values, weight.dims, plan.axis, spec, context.convention);
   if (plan.saturation === 'pairs') avoidSaturation(values, weight, plan.axis, scales, context.order);
   const { bias, inputScale } = context;
-  if (bias !== undefined && inputScale !== undefined) fitBias(bias, inputScale, scales);
+  if (bias !== undefined && inputScale !== undefined) {
+    const empty = channelRanges(values, weight.dims, plan.axis).map(
+      ({ min, max }) => Math.max(-min, max) < SMALLEST_NORMAL,
+    );
+    fitBias(bias, inputScale, empty, scales);
+  }
   return { axis: plan.axis, scales, zeroPoints };
 }
 
@@ -56,9 +68,9 @@ function avoidSaturation(
   order: ProductOrder,
 ): void {
   const largest = new Float64Array(scales.length);
-  let channel = 0;
-  for (const positions of order(weight, axis)) {
-    const slot = axis === null ? 0 : channel++;
+  let product = 0;
+  for (const positions of order(weight)) {
+    const slot = axis === null ? 0 : product++ % scales.length;
     let pair = largest[slot]!;
     for (let i = 0; i + 1 < positions.length; i += 2) {
       const a = values[positions[i]!]!;
@@ -74,12 +86,19 @@ function avoidSaturation(
   }
 }
 
-/** A tiny weight scale makes a bias overflow int32; the scale grows until it fits. */
-function fitBias(bias: Float32Array, inputScale: number, scales: Float32Array): void {
+/**
+ * A tiny weight scale makes a bias overflow int32; the scale grows until it fits. A channel without
+ * weights has the scale 1, in whose steps the bias would be rounded; it gets the bias's own scale.
+ */
+function fitBias(bias: Float32Array, inputScale: number, empty: readonly boolean[], scales: Float32Array): void {
+  const needed = new Float64Array(scales.length);
   for (let i = 0; i < bias.length; i++) {
     const slot = scales.length === 1 ? 0 : i;
-    const needed = Math.abs(bias[i]!) / (inputScale * LARGEST_BIAS);
-    if (needed > scales[slot]!) scales[slot] = Math.fround(needed);
+    needed[slot] = Math.max(needed[slot]!, Math.abs(bias[i]!) / (inputScale * LARGEST_BIAS));
+  }
+  for (let slot = 0; slot < scales.length; slot++) {
+    const least = Math.fround(needed[slot]!);
+    if (least > scales[slot]! || (empty[slot] === true && least >= SMALLEST_NORMAL)) scales[slot] = least;
   }
 }
 
@@ -112,13 +131,17 @@ export function quantizeBias(
 }
 
 /**
- * Element positions of each output channel in the order of onnxruntime's inner product: a
- * convolution goes over the kernel's positions and at each over the input channels (NHWC), a matrix
- * product over the rows of B (MLAS, qlinearconv.cc and matmul_helper.h).
+ * onnxruntime's order of summation: a convolution goes over the kernel's positions and at each over
+ * the input channels (NHWC), a matrix product over the rows of B (MLAS, qlinearconv.cc and
+ * matmul_helper.h).
  */
-export function* convOrder(weight: Tensor): Iterable<Int32Array> {
-  const [outputs = 0, inputs = 0, ...kernel] = weight.dims;
-  const area = kernel.reduce((product, dim) => product * dim, 1);
+export function productOrder(node: NodeProto): ProductOrder {
+  if (node.opType === 'Conv') return convOrder;
+  return node.opType === 'Gemm' && intAttribute(node, 'transB', 0) === 1 ? rowOrder : columnOrder;
+}
+
+function* convOrder({ dims: [outputs = 0, inputs = 0, ...kernel] }: Tensor): Iterable<Int32Array> {
+  const area = elementCount(kernel);
   const positions = new Int32Array(inputs * area);
   for (let m = 0; m < outputs; m++) {
     let at = 0;
@@ -127,13 +150,19 @@ export function* convOrder(weight: Tensor): Iterable<Int32Array> {
   }
 }
 
-export function* matrixOrder(weight: Tensor, columnAxis: number | null): Iterable<Int32Array> {
-  const axis = columnAxis ?? weight.dims.length - 1;
-  const { outer, channels, inner } = channelLayout(weight.dims, axis, weight.data.length);
-  const positions = new Int32Array(outer * inner);
-  for (let n = 0; n < channels; n++) {
-    let at = 0;
-    for (let o = 0; o < outer; o++) for (let i = 0; i < inner; i++) positions[at++] = (o * channels + n) * inner + i;
-    yield positions;
+/** The columns of `[…, inner, columns]`, or the one column of a vector. */
+export function* columnOrder({ dims }: Tensor): Iterable<Int32Array> {
+  const columns = dims.length < 2 ? 1 : dims.at(-1)!;
+  const inner = (dims.length < 2 ? dims[0] : dims.at(-2)) ?? 1;
+  const positions = new Int32Array(inner);
+  for (let matrix = 0; matrix < elementCount(dims.slice(0, -2)); matrix++) {
+    for (let n = 0; n < columns; n++) {
+      for (let k = 0; k < inner; k++) positions[k] = (matrix * inner + k) * columns + n;
+      yield positions;
+    }
   }
+}
+
+function* rowOrder({ dims: [rows = 0, inner = 0] }: Tensor): Iterable<Int32Array> {
+  for (let row = 0; row < rows; row++) yield Int32Array.from({ length: inner }, (_, k) => row * inner + k);
 }

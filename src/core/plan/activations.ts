@@ -4,6 +4,7 @@ import type { ActivationType, Recipe } from '../../shared/recipe';
 import { activationOverride } from '../../shared/recipe';
 import type { Backend } from '../backends/types';
 import type { Graph } from '../onnx/graph';
+import { clipBounds } from './conditions';
 import { layerOutputs, type LayerDraft } from './layers';
 import type { NodeOverride } from './selectors';
 import type { ActivationPlan } from './types';
@@ -94,7 +95,8 @@ function settingsOf(
 /**
  * Tensors that must or should share scale and zero point: a moving operator's input and output,
  * and the inputs of a Concat with its output, for what only the Concat reads ends in its scale
- * anyway and is so rounded once instead of twice.
+ * anyway and is so rounded once instead of twice. An input that a folded Relu or Clip cuts shorter
+ * than others keeps a scale of its own, because the quantizer has to do the cutting.
  */
 function shareScales(
   quantized: readonly LayerDraft[],
@@ -111,17 +113,48 @@ function shareScales(
     const [from, to] = [find(b), find(a)];
     if (from !== to) parent.set(from, to);
   };
+  const bounds = outputBounds(quantized, graph);
   for (const draft of quantized) {
     const outputs = layerOutputs(draft).filter((name) => tensors.has(name));
     const [first] = draft.activations;
     if (draft.rule?.kind === 'move' && first !== undefined) for (const name of outputs) union(first, name);
     if (draft.node.opType === 'Concat' && draft.fused.length === 0) {
+      const whole = hull(draft.activations.map((name) => bounds.get(name) ?? UNBOUNDED));
       for (const name of draft.activations) {
-        if (graph.soleConsumer(name) === draft.node) for (const output of outputs) union(output, name);
+        const { low, high } = bounds.get(name) ?? UNBOUNDED;
+        const joins = low === whole.low && high === whole.high && graph.soleConsumer(name) === draft.node;
+        if (joins) for (const output of outputs) union(output, name);
       }
     }
   }
   return find;
+}
+
+interface Bounds {
+  readonly low: number;
+  readonly high: number;
+}
+
+const UNBOUNDED: Bounds = { low: -Infinity, high: Infinity };
+
+/** Where folded activations cut the outputs of int8 layers, followed through operators that only move values. */
+function outputBounds(quantized: readonly LayerDraft[], graph: Graph): Map<string, Bounds> {
+  const bounds = new Map<string, Bounds>();
+  for (const draft of quantized) {
+    const moves = draft.rule?.kind === 'move' || draft.node.opType === 'Concat';
+    let { low, high } = moves ? hull(draft.activations.map((name) => bounds.get(name) ?? UNBOUNDED)) : UNBOUNDED;
+    for (const node of draft.fused) {
+      const [from, to] = node.opType === 'Clip' ? clipBounds(node, graph) : [node.opType === 'Relu' ? 0 : undefined];
+      low = Math.max(low, from ?? -Infinity);
+      high = Math.min(high, to ?? Infinity);
+    }
+    for (const name of layerOutputs(draft)) bounds.set(name, { low, high });
+  }
+  return bounds;
+}
+
+function hull(bounds: readonly Bounds[]): Bounds {
+  return { low: Math.min(...bounds.map(({ low }) => low)), high: Math.max(...bounds.map(({ high }) => high)) };
 }
 
 /** Within a group one type must hold; the widest does. */

@@ -38,14 +38,12 @@ export const CONDITIONS: Readonly<Record<Condition, Check>> = {
   // The int8 kernel adds the bias as it is and reads A row by row.
   'gemm-plain': {
     reason: 'op-not-supported',
-    holds: ({ node, tensors }) => {
+    holds: ({ node, graph, tensors }) => {
       const bias = node.input[2] ?? '';
-      const beta = floatAttribute(node, 'beta', 1);
-      return (
-        intAttribute(node, 'transA', 0) === 0 &&
-        floatAttribute(node, 'alpha', 1) > 0 &&
-        (bias === '' || (beta === 1 && isRow(tensors.get(bias)?.shape)))
-      );
+      const plain = intAttribute(node, 'transA', 0) === 0 && floatAttribute(node, 'alpha', 1) > 0;
+      if (!plain || bias === '') return plain;
+      const shape = graph.constant(bias)?.dims ?? tensors.get(bias)?.shape ?? [];
+      return floatAttribute(node, 'beta', 1) === 1 && isRow(shape, tensors.get(outputOf(node))?.shape[1]);
     },
   },
   'resize-nearest': {
@@ -73,9 +71,9 @@ export const CONDITIONS: Readonly<Record<Condition, Check>> = {
   },
 };
 
-/** `undefined` shapes are initializers, whose dims the caller's graph knows; they are checked when quantized. */
-function isRow(shape: readonly (number | string)[] | undefined): boolean {
-  return shape === undefined || shape.slice(0, -1).every((dim) => dim === 1);
+/** Whether the shape of a Gemm's C is one value a column. */
+export function isRow(shape: readonly (number | string)[], columns: number | string | undefined): boolean {
+  return shape.length > 0 && shape.at(-1) === columns && shape.slice(0, -1).every((dim) => dim === 1);
 }
 
 function isConstantInput(graph: Graph, node: NodeProto, index: number): boolean {

@@ -2,13 +2,13 @@
 
 import type { ReasonCode } from '../../shared/reasons';
 import type { Mode } from '../../shared/recipe';
-import type { Backend, OpRule } from '../backends/types';
+import type { Backend, Condition, OpRule } from '../backends/types';
 import { subgraphs } from '../onnx/attributes';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { opKey, outputOf, type Graph } from '../onnx/graph';
 import { canonicalDomain } from '../onnx/model';
 import type { TensorInfo } from '../runtime/session';
-import { clipBounds, CONDITIONS } from './conditions';
+import { clipBounds, CONDITIONS, isRow } from './conditions';
 import type { NodeOverride } from './selectors';
 
 export interface PlanInput {
@@ -17,8 +17,8 @@ export interface PlanInput {
   readonly backend: Backend;
   readonly mode: Mode;
   readonly overrides: ReadonlyMap<string, NodeOverride>;
-  /** Symmetric activations spend integers on values that a Relu would cut, so nothing folds into them. */
-  readonly symmetric: boolean;
+  /** Nodes behind which no Relu or Clip may be folded. */
+  readonly unfoldable: ReadonlySet<NodeProto>;
 }
 
 /** A layer while its decision is still open. */
@@ -28,16 +28,28 @@ export interface LayerDraft {
   readonly fused: NodeProto[];
   /** Activation inputs, constants among them. */
   readonly activations: readonly string[];
+  /** The constant that a MatMul's fused Add adds, or the node's own bias; '' for none. */
+  bias: string;
   quantize: boolean;
   reason: ReasonCode | null;
 }
 
 const NOT_QUANTIZABLE: OpRule = { kind: 'none' };
 
-/** Operators that dynamic and weight-only modes quantize: those with a constant weight. */
+/**
+ * Operators that dynamic and weight-only modes quantize: those with a constant weight. Dynamic leaves
+ * Conv out, for which onnxruntime has no fast kernel with activations quantized at run time.
+ */
 const WEIGHT_MODE_OPS: Readonly<Record<Exclude<Mode, 'static'>, readonly string[]>> = {
   dynamic: ['MatMul', 'Gemm'],
   'weight-only': ['Conv', 'MatMul', 'Gemm'],
+};
+
+/** Conditions that are about int32 biases, which dynamic layers add in float, or about int8 products. */
+const MODE_WAIVES: Readonly<Record<Mode, readonly Condition[]>> = {
+  static: [],
+  dynamic: ['constant-bias'],
+  'weight-only': ['constant-bias', 'gemm-plain'],
 };
 
 /** Every node but constants, in graph order, with the activations behind them that an int8 kernel includes. */
@@ -49,16 +61,44 @@ export function draftLayers(input: PlanInput): LayerDraft[] {
     const rule = ruleOf(node, input);
     const activations = activationInputs(node, rule);
     const reason = reasonAgainst(node, rule, activations, input);
-    const draft: LayerDraft = { node, rule, fused: [], activations, quantize: reason === null, reason };
-    if (draft.quantize && input.mode === 'static' && rule?.kind !== 'move') {
-      for (let last = foldableAfter(node, input); last !== undefined; last = foldableAfter(last, input)) {
-        draft.fused.push(last);
-        swallowed.add(last);
-      }
-    }
+    const bias = rule?.bias === undefined ? '' : (node.input[rule.bias] ?? '');
+    const draft: LayerDraft = { node, rule, fused: [], activations, bias, quantize: reason === null, reason };
+    if (draft.quantize) fuseFollowers(draft, input);
+    for (const node of draft.fused) swallowed.add(node);
     drafts.push(draft);
   }
   return drafts;
+}
+
+function fuseFollowers(draft: LayerDraft, input: PlanInput): void {
+  const { node, rule, fused } = draft;
+  const added = biasAfter(node, input);
+  if (added !== undefined) {
+    fused.push(added.add);
+    draft.bias = added.bias;
+  }
+  if (input.mode !== 'static' || rule?.kind === 'move' || input.unfoldable.has(node)) return;
+  for (let next = foldableAfter(fused.at(-1) ?? node, input); next !== undefined; next = foldableAfter(next, input)) {
+    fused.push(next);
+  }
+}
+
+/** The Add of one constant a column behind a plain matrix product; the runtime makes one Gemm of the two. */
+function biasAfter(
+  node: NodeProto,
+  { graph, tensors, backend, mode, overrides }: PlanInput,
+): { add: NodeProto; bias: string } | undefined {
+  if (node.opType !== 'MatMul' || mode === 'weight-only' || !Object.hasOwn(backend.ops, 'Gemm')) return undefined;
+  const shape = tensors.get(outputOf(node))?.shape;
+  const add = graph.soleConsumer(outputOf(node));
+  const isMatrix = shape?.length === 2 && graph.constant(node.input[1] ?? '')?.dims.length === 2;
+  if (!isMatrix || add?.opType !== 'Add' || canonicalDomain(add.domain) !== '') return undefined;
+  if (overrides.get(add.name)?.quantize === false) return undefined;
+  const bias = add.input.find((name) => name !== outputOf(node)) ?? '';
+  const constant = graph.constant(bias);
+  return constant !== undefined && isRow(constant.dims, shape[1]) && constant.dims.length <= 2
+    ? { add, bias }
+    : undefined;
 }
 
 function ruleOf(node: NodeProto, { backend, mode }: PlanInput): OpRule | undefined {
@@ -103,6 +143,7 @@ function reasonAgainst(
   if (rule === undefined) return mode === 'static' ? backend.otherwise : 'mode-skips-op';
   if (activations.length === 0 || activations.some((name) => typeOf(name) !== 'float32')) return 'not-float';
   for (const condition of rule.conditions ?? []) {
+    if (MODE_WAIVES[mode].includes(condition)) continue;
     const check = CONDITIONS[condition];
     if (!check.holds({ node, rule, graph, tensors })) return check.reason;
   }
@@ -113,8 +154,8 @@ function reasonAgainst(
  * The Relu or Clip that only cuts what the quantizer cuts as well: asymmetric integers end where
  * the range ends, provided that 0 lies in it.
  */
-function foldableAfter(node: NodeProto, { graph, backend, overrides, symmetric }: PlanInput): NodeProto | undefined {
-  if (symmetric || node.output.length !== 1) return undefined;
+function foldableAfter(node: NodeProto, { graph, backend, overrides }: PlanInput): NodeProto | undefined {
+  if (node.output.length !== 1) return undefined;
   const next = graph.soleConsumer(outputOf(node));
   if (next === undefined || canonicalDomain(next.domain) !== '' || !backend.foldable.includes(next.opType))
     return undefined;
@@ -128,6 +169,11 @@ function foldableAfter(node: NodeProto, { graph, backend, overrides, symmetric }
 /** QuantizeLinear cuts at the ends of the type: a reduced range leaves room above, where a Clip would have cut. */
 function spansType({ activations: { qmin, qmax } }: Backend): boolean {
   return qmax - qmin === 255;
+}
+
+/** Whether a layer has swallowed a Relu or Clip, which then is up to its output's quantizer. */
+export function isFolded({ fused }: LayerDraft): boolean {
+  return fused.some(({ opType }) => opType !== 'Add');
 }
 
 /** Output tensors of a layer, after what is fused. */

@@ -1,15 +1,15 @@
 /** Graph, backend and recipe to a plan. Pure: the same input gives the same plan, and no data is needed. */
 
-import { activationOverride, weightOverride, type Recipe, type WeightType } from '../../shared/recipe';
+import { activationOverride, weightOverride, type Mode, type Recipe, type WeightType } from '../../shared/recipe';
 import { QuantscopeError } from '../../shared/errors';
 import type { Backend, OpRule } from '../backends/types';
 import { intAttribute } from '../onnx/attributes';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { Graph } from '../onnx/graph';
-import { opsetVersion, type OnnxModel } from '../onnx/model';
+import type { OnnxModel } from '../onnx/model';
 import type { TensorInfo } from '../runtime/session';
 import { planActivations } from './activations';
-import { draftLayers, layerOutputs, settleIslands, type LayerDraft } from './layers';
+import { draftLayers, isFolded, layerOutputs, settleIslands, type LayerDraft } from './layers';
 import { resolveOverrides, type NodeOverride } from './selectors';
 import type { ActivationPlan, Plan, PlannedLayer, WeightPlan } from './types';
 
@@ -24,37 +24,63 @@ export interface PlanRequest {
 
 /** @throws `selector-unmatched`, `plan-impossible` */
 export function makePlan(request: PlanRequest): Plan {
-  const { model, tensors, backend, recipe } = request;
+  const { model, recipe } = request;
   const mode = recipe.mode ?? 'static';
   const format = recipe.format ?? 'qdq';
   const graph = new Graph(model);
   const nodes = graph.nodes.map((node) => ({ name: node.name, op: node.opType }));
   const overrides = resolveOverrides(recipe.layers ?? [], nodes);
-  const symmetric = activationOverride(recipe.activations).symmetric ?? backend.activations.symmetric;
-  const drafts = draftLayers({ graph, tensors, backend, mode, overrides, symmetric });
-  if (mode === 'static') settleIslands(drafts, graph);
-  const activations =
-    mode === 'static'
-      ? planActivations({ drafts, graph, backend, recipe, overrides })
-      : new Map<string, ActivationPlan>();
+  const { drafts, activations } = decide(request, graph, mode, overrides);
   const layers = drafts.map((draft) => planLayer(draft, request, overrides.get(draft.node.name), graph, activations));
-  const requiredOpset = Math.max(MODE_OPSET[mode], ...[...activations.values()].map(({ type }) => TYPE_OPSET[type]));
-  if (format === 'qoperator' && requiredOpset > TYPE_OPSET.uint8) {
+  if (format === 'qoperator' && [...activations.values()].some(({ type }) => isWide(type))) {
     throw new QuantscopeError('plan-impossible', 'The qoperator format knows no 16-bit activations.', {
       hint: 'Use `format: qdq`.',
     });
   }
-  return { mode, format, layers, activations, requiredOpset };
+  return { mode, format, layers, activations };
+}
+
+interface Decisions {
+  readonly drafts: readonly LayerDraft[];
+  readonly activations: ReadonlyMap<string, ActivationPlan>;
+}
+
+/**
+ * Decides with everything folded that may be, and again without where no quantizer came to cut what
+ * the Relu or Clip would have: the output stays in float, or symmetric integers go below 0.
+ */
+function decide(
+  { tensors, backend, recipe }: PlanRequest,
+  graph: Graph,
+  mode: Mode,
+  overrides: ReadonlyMap<string, NodeOverride>,
+): Decisions {
+  const unfoldable = new Set<NodeProto>();
+  for (;;) {
+    const drafts = draftLayers({ graph, tensors, backend, mode, overrides, unfoldable });
+    if (mode !== 'static') return { drafts, activations: new Map() };
+    settleIslands(drafts, graph);
+    const activations = planActivations({ drafts, graph, backend, recipe, overrides });
+    const cuts = (tensor: string): boolean => activations.get(tensor)?.symmetric === false;
+    const wrong = drafts.filter((draft) => isFolded(draft) && !layerOutputs(draft).every(cuts));
+    if (wrong.length === 0) return { drafts, activations };
+    for (const { node } of wrong) unfoldable.add(node);
+  }
 }
 
 /** DequantizeLinear takes a channel axis since 13; DynamicQuantizeLinear came with 11. */
 const MODE_OPSET = { static: 13, dynamic: 11, 'weight-only': 13 } as const;
 /** QuantizeLinear takes 16 bits since 21. */
-const TYPE_OPSET = { uint8: 13, int8: 13, uint16: 21, int16: 21 } as const;
+const WIDE_OPSET = 21;
 
-/** Whether the model's own opset can express the plan. */
-export function opsetSuffices(model: OnnxModel, plan: Plan): boolean {
-  return (opsetVersion(model) ?? 0) >= plan.requiredOpset;
+/** Lowest opset that can express what a recipe asks for. */
+export function requiredOpset(recipe: Recipe): number {
+  const types = [recipe, ...(recipe.layers ?? [])].map(({ activations }) => activationOverride(activations).type);
+  return types.some(isWide) ? WIDE_OPSET : MODE_OPSET[recipe.mode ?? 'static'];
+}
+
+function isWide(type: string | undefined): boolean {
+  return type?.endsWith('16') === true;
 }
 
 function planLayer(
@@ -64,9 +90,8 @@ function planLayer(
   graph: Graph,
   activations: ReadonlyMap<string, ActivationPlan>,
 ): PlannedLayer {
-  const { node, rule, fused, quantize, reason } = draft;
+  const { node, rule, fused, bias, quantize, reason } = draft;
   const weight = quantize && rule?.weight !== undefined ? planWeight(node, rule, request, override, graph) : null;
-  const bias = rule?.bias === undefined ? '' : (node.input[rule.bias] ?? '');
   return {
     name: node.name,
     op: node.opType,
@@ -107,14 +132,25 @@ function planWeight(
   const type = own.type ?? base.type ?? backend.weights.type;
   const symmetric = own.symmetric ?? base.symmetric ?? backend.weights.symmetric;
   const granularity = own.granularity ?? base.granularity ?? backend.weights.granularity;
-  const reduceRange = own.reduceRange ?? base.reduceRange ?? false;
-  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true || recipe.mode === 'dynamic';
+  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true;
   const dims = graph.constant(tensor)?.dims ?? [];
+  const endangered =
+    saturates && needsGuard(backend, recipe.mode ?? 'static') && type === 'int8' && !isDepthwise(node, dims);
+  // The guard of pairs counts on zero points of 0; seven bits are safe with any.
+  const reduceRange = own.reduceRange ?? base.reduceRange ?? (endangered && !symmetric);
   const axis = perTensor ? null : channelAxis(weight.axis, node, dims.length);
   const full = type === backend.weights.type ? backend.weights : WEIGHT_RANGES[type];
   const { qmin, qmax } = reduceRange ? REDUCED[type] : full;
-  const guarded = saturates && backend.id === 'ort-cpu' && type === 'int8' && !reduceRange && !isDepthwise(node, dims);
-  return { tensor, input: weight.input, type, symmetric, qmin, qmax, axis, saturation: guarded ? 'pairs' : 'none' };
+  const saturation = endangered && symmetric && !reduceRange ? 'pairs' : 'none';
+  return { tensor, input: weight.input, type, symmetric, qmin, qmax, axis, saturation };
+}
+
+/**
+ * PyTorch's backends answer saturation by their own activation ranges, which activations quantized
+ * at run time do not have; weight-only computes in float.
+ */
+function needsGuard(backend: Backend, mode: Mode): boolean {
+  return mode === 'static' ? backend.id === 'ort-cpu' : mode === 'dynamic' && backend.runsHere;
 }
 
 function channelAxis(axis: number | 'gemm' | 'last' | null, node: NodeProto, rank: number): number | null {
@@ -123,7 +159,11 @@ function channelAxis(axis: number | 'gemm' | 'last' | null, node: NodeProto, ran
   return axis;
 }
 
-/** onnxruntime runs these by a kernel that widens to 16 bits first, which cannot saturate (MLAS, MlasConvDepthwise). */
-function isDepthwise(node: NodeProto, dims: readonly number[]): boolean {
-  return node.opType === 'Conv' && dims[1] === 1 && intAttribute(node, 'group', 1) > 1;
+/**
+ * One input and one output channel a group: onnxruntime runs these by a kernel that widens to 16 bits
+ * first, which cannot saturate (MLAS, MlasConvDepthwise).
+ */
+function isDepthwise(node: NodeProto, [outputs, inputs]: readonly number[]): boolean {
+  const groups = intAttribute(node, 'group', 1);
+  return node.opType === 'Conv' && groups > 1 && inputs === 1 && outputs === groups;
 }

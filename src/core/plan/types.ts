@@ -54,7 +54,7 @@ export interface PlannedLayer {
   readonly op: string;
   readonly kind: OpKind;
   readonly node: NodeProto;
-  /** Activations behind the main node that the int8 kernel includes (Relu, Clip), in order. */
+  /** Nodes behind the main node that the int8 kernel includes (the Add of a bias, Relu, Clip), in order. */
   readonly fused: readonly NodeProto[];
   readonly quantize: boolean;
   readonly reason: ReasonCode | null;
@@ -74,6 +74,4 @@ export interface Plan {
   readonly layers: readonly PlannedLayer[];
   /** The activation tensors that become integers, by name. Empty for dynamic and weight-only. */
   readonly activations: ReadonlyMap<string, ActivationPlan>;
-  /** Lowest opset that can express the quantized form. */
-  readonly requiredOpset: number;
 }

@@ -1,0 +1,12 @@
+/** Every command, in the order of the help. */
+
+import type { Command } from './command';
+import { benchmark } from './commands/benchmark';
+import { evaluate } from './commands/evaluate';
+import { init } from './commands/init';
+import { inspect } from './commands/inspect';
+import { layers } from './commands/layers';
+import { quantize } from './commands/quantize';
+import { run } from './commands/run';
+
+export const COMMANDS: readonly Command[] = [inspect, init, quantize, run, layers, evaluate, benchmark];

@@ -1,0 +1,81 @@
+import type { Decision, InspectedLayer, Inspection } from '../../shared/inspection';
+import type { Status } from '../../shared/report';
+import { defineCommand } from '../command';
+import { bytes, count, plural, printable, shape } from '../format';
+import { operator, reasonLegend, STATUS_WORDS } from '../layers';
+import type { Style } from '../style';
+import { warningLines } from '../summary';
+import { facts, table, type Column } from '../table';
+import { backend } from './shared';
+
+export const inspect = defineCommand({
+  name: 'inspect',
+  summary: 'The graph, its operators and the plan with reasons; needs no data.',
+  usage: 'MODEL [--backend B] [--json]',
+  positional: { placeholder: 'MODEL', help: 'An ONNX model.' },
+  options: { backend },
+  run: async ({ files: [model], values }, { cwd, run }) => {
+    const chosen = values.backend === undefined ? {} : { backend: values.backend };
+    const inspection = await run('inspect', { model, ...chosen, baseDir: cwd });
+    return { json: inspection, text: (style) => inspectionText(inspection, model, style) };
+  },
+});
+
+/** A plan has no measured status yet, but the words are the same. */
+const AS_STATUS: Readonly<Record<Decision, Status>> = { quantize: 'quantized', float: 'float' };
+
+const COLUMNS: readonly Column<InspectedLayer>[] = [
+  {
+    title: 'plan',
+    value: ({ decision }) => decisionWord(decision),
+    paint: ({ decision }, style) => STATUS_WORDS[AS_STATUS[decision]].paint(style),
+  },
+  { title: 'layer', value: ({ name }) => printable(name) },
+  { title: 'operator', value: operator },
+  { title: 'multiply-adds', align: 'right', value: ({ macs }) => (macs === 0 ? undefined : count(macs)) },
+  { title: 'output', value: ({ outputs: [first] }) => (first === undefined ? undefined : shape(first.shape)) },
+  { title: 'why not int8', value: ({ reason }) => reason ?? undefined },
+];
+
+function decisionWord(decision: Decision): string {
+  const { symbol, word } = STATUS_WORDS[AS_STATUS[decision]];
+  return `${symbol} ${word}`;
+}
+
+function inspectionText(inspection: Inspection, model: string, style: Style): string {
+  const { layers, counts, normalization, warnings } = inspection;
+  const { opset, producer, inputs, outputs } = inspection.model;
+  const tensors = (infos: Inspection['model']['inputs']): string =>
+    infos.map((info) => `${printable(info.name)} ${info.type} ${shape(info.shape)}`).join(', ');
+  const head = facts(
+    [
+      ['model', `${printable(model)}, ${bytes(inspection.model.bytes)}, opset ${opset}`],
+      ['producer', producer === '' ? undefined : printable(producer)],
+      ['inputs', tensors(inputs)],
+      ['outputs', tensors(outputs)],
+    ],
+    style,
+  );
+  const steps = normalization.map(
+    ({ description, nodes }) => `  ${printable(description)} (${plural(nodes.length, 'node')})`,
+  );
+  const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
+  const strip = facts(
+    [
+      ['plan', `■ ${counts.quantize} int8   ○ ${counts.float} float   for ${inspection.backend}`],
+      ['work', macs === 0 ? undefined : `${count(macs)} multiply-adds for one inference`],
+      ['next', `quantscope quantize ${printable(model)} --data DIR`],
+    ],
+    style,
+  );
+  return [
+    head,
+    layers.length === 0 ? 'No layers.' : table(COLUMNS, layers, style),
+    reasonLegend(layers, style),
+    steps.length === 0 ? '' : [style.dim('Changed before quantizing'), ...steps].join('\n'),
+    warningLines(warnings, style),
+    strip,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}

@@ -1,0 +1,56 @@
+import * as path from 'node:path';
+import { readRecipe } from '../../core/recipeFile';
+import { EXIT } from '../../shared/errors';
+import { checkGates } from '../../shared/gates';
+import type { JobOptions, QuantizeInput } from '../../shared/protocol';
+import { defineCommand, type Output, type Services } from '../command';
+import { defaultOutDir, pathFrom, reportPath, reportText, warningLines } from '../summary';
+import { jobOptions, toJobOptions } from './shared';
+
+export const run = defineCommand({
+  name: 'run',
+  summary: 'Quantizes as a recipe says and holds its gates against the result.',
+  usage: 'RECIPE [--json]',
+  positional: { placeholder: 'RECIPE', help: 'A NAME.quant.yaml.' },
+  options: jobOptions,
+  run: async ({ files: [file], values }, services) => {
+    const location = path.resolve(services.cwd, file);
+    const { recipe } = await readRecipe(location);
+    const baseDir = path.dirname(location);
+    return quantizeAndCheck(
+      { recipe, baseDir, outDir: defaultOutDir(path.resolve(baseDir, recipe.model)) },
+      {
+        options: toJobOptions(values),
+        next: (report) => `quantscope layers ${pathFrom(services.cwd, report)} --sort sqnr`,
+      },
+      services,
+    );
+  },
+});
+
+interface Presentation {
+  readonly options: JobOptions;
+  /** How the preprocessing was guessed, where it was. */
+  readonly guessed?: string | undefined;
+  readonly next: (report: string) => string;
+}
+
+/** The report, with the outcome of its gates beside its own fields; exit status 1 where one failed. */
+export async function quantizeAndCheck(
+  input: QuantizeInput & { readonly outDir: string },
+  { options, guessed, next }: Presentation,
+  { cwd, run: start }: Services,
+): Promise<Output> {
+  const report = await start('quantize', input, options);
+  const gates = checkGates(report);
+  const surroundings = { outDir: input.outDir, cwd, next: next(reportPath(input.outDir)) };
+  return {
+    json: { ...report, gates },
+    text: (style) =>
+      [
+        ...(guessed === undefined ? [] : [warningLines([`The preprocessing is guessed. ${guessed}`], style)]),
+        reportText(report, surroundings, style),
+      ].join('\n\n'),
+    exit: gates.every(({ passed }) => passed) ? EXIT.ok : EXIT.gateFailed,
+  };
+}

@@ -1,0 +1,43 @@
+/** Help texts, made from the tables of commands and options. */
+
+import { EXIT } from '../shared/errors';
+import type { Command } from './command';
+
+const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
+  ok: 'fine',
+  gateFailed: 'a gate of the recipe failed',
+  badInput: 'bad input or usage',
+  engineFailure: 'the engine failed',
+  cancelled: 'cancelled',
+};
+
+export function programHelp(commands: readonly Command[]): string {
+  const exits = Object.entries(EXITS).map(([name, text]) => [String(EXIT[name as keyof typeof EXIT]), text] as const);
+  return [
+    'quantscope: quantize a model on real data and see for every layer what it costs.',
+    `Usage\n  quantscope COMMAND …`,
+    `Commands\n${aligned(commands.map(({ name, summary }) => [name, summary]))}`,
+    `Options\n${aligned([
+      ['--help', 'This text; after a command, its own.'],
+      ['--version', 'The version.'],
+    ])}`,
+    `Exit status\n${aligned(exits)}`,
+  ].join('\n\n');
+}
+
+export function commandHelp({ name, summary, usage, positional, options }: Command): string {
+  const lines = Object.entries(options).map(([option, { placeholder, help }]) => {
+    return [`--${option}${placeholder === undefined ? '' : ` ${placeholder}`}`, help] as const;
+  });
+  return [
+    summary,
+    `Usage\n  quantscope ${name} ${usage}`,
+    `Arguments\n${aligned([[positional.placeholder, positional.help]])}`,
+    `Options\n${aligned(lines)}`,
+  ].join('\n\n');
+}
+
+function aligned(lines: readonly (readonly [term: string, text: string])[]): string {
+  const width = Math.max(...lines.map(([term]) => term.length));
+  return lines.map(([term, text]) => `  ${term.padEnd(width)}  ${text}`).join('\n');
+}

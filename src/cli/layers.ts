@@ -1,0 +1,103 @@
+/** Layers for people: the table, how it is sorted, and why layers are not in int8. */
+
+import { REASONS, type ReasonCode } from '../shared/reasons';
+import type { LayerReport, Report, Status } from '../shared/report';
+import { decibels, microseconds, percent, plural, printable } from './format';
+import type { Paint, Style } from './style';
+import { table, type Column } from './table';
+
+export const STATUSES = ['quantized', 'float', 'fallback'] as const satisfies readonly Status[];
+export const SORTS = ['order', 'sqnr', 'time'] as const;
+export type Sort = (typeof SORTS)[number];
+
+interface StatusWord {
+  readonly symbol: string;
+  readonly word: string;
+  readonly paint: (style: Style) => Paint;
+}
+
+/** Symbol and word both, since colours and shapes are not seen by everybody. */
+export const STATUS_WORDS: Readonly<Record<Status, StatusWord>> = {
+  quantized: { symbol: '■', word: 'int8', paint: (style) => style.green },
+  float: { symbol: '○', word: 'float', paint: (style) => style.dim },
+  fallback: { symbol: '▲', word: 'fallback', paint: (style) => style.yellow },
+};
+
+export function statusWord(status: Status): string {
+  const { symbol, word } = STATUS_WORDS[status];
+  return `${symbol} ${word}`;
+}
+
+/** `Conv+Relu` */
+export function operator(layer: { readonly op: string; readonly fused: readonly string[] }): string {
+  return printable([layer.op, ...layer.fused].join('+'));
+}
+
+const COLUMNS: readonly Column<LayerReport>[] = [
+  {
+    title: 'status',
+    value: ({ status }) => statusWord(status),
+    paint: ({ status }, style) => STATUS_WORDS[status].paint(style),
+  },
+  { title: 'layer', value: ({ name }) => printable(name) },
+  { title: 'operator', value: operator },
+  { title: 'kernel', value: ({ kernel }) => (kernel === null ? undefined : printable(kernel)) },
+  { title: 'local SQNR', align: 'right', value: ({ local }) => (local === null ? undefined : decibels(local.sqnr)) },
+  {
+    title: 'accumulated',
+    align: 'right',
+    value: ({ accumulated }) => (accumulated === null ? undefined : decibels(accumulated.sqnr)),
+  },
+  {
+    title: 'clipped',
+    align: 'right',
+    value: ({ saturation }) => (saturation === null ? undefined : percent(100 * saturation)),
+  },
+  { title: 'int8 time', align: 'right', value: ({ time }) => timeOf(time.int8) },
+  { title: 'fp32 time', align: 'right', value: ({ time }) => timeOf(time.fp32) },
+  { title: 'why not int8', value: ({ reason }) => reason ?? undefined },
+];
+
+function timeOf(time: number | null): string | undefined {
+  return time === null ? undefined : microseconds(time);
+}
+
+export function layerTable(layers: readonly LayerReport[], style: Style): string {
+  return layers.length === 0 ? 'No layers.' : table(COLUMNS, layers, style);
+}
+
+/** Larger comes first; what was not measured comes last. Equal layers keep the order of the graph. */
+const SORT_KEYS: Readonly<Record<Sort, ((layer: LayerReport) => number) | undefined>> = {
+  order: undefined,
+  // The layer's own error, not what it inherits; the lowest first. No error at all is the best there is.
+  sqnr: ({ local }) => (local === null ? -Infinity : local.sqnr === null ? -Number.MAX_VALUE : -local.sqnr),
+  time: ({ time }) => time.int8 ?? -Infinity,
+};
+
+export function sortLayers(layers: readonly LayerReport[], sort: Sort): readonly LayerReport[] {
+  const key = SORT_KEYS[sort];
+  if (key === undefined) return layers;
+  return layers.toSorted((a, b) => {
+    const [first, second] = [key(a), key(b)];
+    return first === second ? 0 : second - first;
+  });
+}
+
+/** Every reason that occurs, with its sentence, what to do, and how many layers it concerns. */
+export function reasonLegend(layers: readonly { readonly reason: ReasonCode | null }[], style: Style): string {
+  const counts = new Map<ReasonCode, number>();
+  for (const { reason } of layers) if (reason !== null) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const lines = [...counts].map(([reason, n]) => {
+    const { sentence, advice } = REASONS[reason];
+    return `  ${style.bold(reason)} (${plural(n, 'layer')}): ${sentence} ${style.dim(advice)}`;
+  });
+  return lines.length === 0 ? '' : [style.dim('Why not int8'), ...lines].join('\n');
+}
+
+/** `■ 26 int8  ○ 40 float  ▲ 0 fallback` */
+export function countStrip(counts: Report['counts'], style: Style): string {
+  return STATUSES.map((status) => {
+    const { symbol, word, paint } = STATUS_WORDS[status];
+    return paint(style)(`${symbol} ${counts[status]} ${word}`);
+  }).join('   ');
+}

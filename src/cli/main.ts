@@ -1,0 +1,43 @@
+/** The `quantscope` program. */
+
+import { version } from '../../package.json';
+import { EngineClient } from '../engine/client';
+import { EXIT } from '../shared/errors';
+import { runCli } from './app';
+import type { LineOutput } from './progressLine';
+
+const DEFAULT_COLUMNS = 80;
+
+function lineOutput(stream: NodeJS.WriteStream): LineOutput {
+  // A reader that has gone away (`| head`) is no failure.
+  stream.on('error', () => undefined);
+  return {
+    isTTY: stream.isTTY,
+    get columns() {
+      return stream.isTTY ? stream.columns : DEFAULT_COLUMNS;
+    },
+    write: (text) => void stream.write(text),
+  };
+}
+
+const controller = new AbortController();
+function stop(): void {
+  // The second time somebody means it.
+  if (controller.signal.aborted) process.exit(EXIT.cancelled);
+  controller.abort();
+}
+process.on('SIGINT', stop);
+process.on('SIGTERM', stop);
+
+void runCli(process.argv.slice(2), {
+  cwd: process.cwd(),
+  env: process.env,
+  stdout: lineOutput(process.stdout),
+  stderr: lineOutput(process.stderr),
+  signal: controller.signal,
+  version,
+  engine: new EngineClient({ version }),
+}).then((status) => {
+  // Not `process.exit`: what is written to a pipe may not have left yet.
+  process.exitCode = status;
+});

@@ -1,0 +1,131 @@
+/** A quantization for people: what came out of it, where it is, and what to do next. */
+
+import * as path from 'node:path';
+import { recipePath } from '../core/recipeFile';
+import { checkGates, type GateResult } from '../shared/gates';
+import type { Report } from '../shared/report';
+import { bytes, decibels, number3, percent, plural, printable, signed } from './format';
+import { countStrip, layerTable, reasonLegend } from './layers';
+import type { Style } from './style';
+import { facts } from './table';
+
+/** What the report does not know of itself. */
+export interface Surroundings {
+  /** Folder of the results. */
+  readonly outDir: string;
+  readonly cwd: string;
+  /** The next step where all is well. */
+  readonly next: string;
+}
+
+export function reportText(report: Report, { outDir, cwd, next }: Surroundings, style: Style): string {
+  const gates = checkGates(report);
+  const files = filesOf(report, outDir, cwd);
+  const strip = facts(
+    [
+      ['layers', countStrip(report.counts, style)],
+      ['accuracy', accuracyText(report)],
+      ['output', worstOutput(report)],
+      ['size', sizeText(report)],
+      ['calibration', calibrationText(report)],
+      [
+        'runs on',
+        `${report.backend}, ${report.environment.isa}${report.environment.saturates ? ' (u8×s8 products saturate)' : ''}`,
+      ],
+      ['model', files.model],
+      ['report', files.report],
+      ['next', next],
+    ],
+    style,
+  );
+  return [
+    layerTable(report.layers, style),
+    reasonLegend(report.layers, style),
+    warningText(report, style),
+    strip,
+    gatesText(gates, style),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** What a path is called from here, which is what the user can type. */
+export function pathFrom(cwd: string, file: string): string {
+  const relative = path.relative(cwd, file);
+  return printable(relative === '' ? '.' : relative.startsWith(`..${path.sep}..`) ? file : relative);
+}
+
+/** The folder of the results where no other is named: `NAME.quant` beside the model. */
+export function defaultOutDir(model: string): string {
+  return recipePath(model).replace(/\.yaml$/, '');
+}
+
+export function reportPath(outDir: string): string {
+  return path.join(outDir, 'report.json');
+}
+
+function filesOf(report: Report, outDir: string, cwd: string): { readonly model?: string; readonly report: string } {
+  const files = { report: pathFrom(cwd, reportPath(outDir)) };
+  return report.quantized === null
+    ? files
+    : { ...files, model: pathFrom(cwd, path.join(outDir, path.basename(report.quantized.path))) };
+}
+
+function accuracyText({ accuracy }: Report): string | undefined {
+  if (accuracy === null) return undefined;
+  const pair = (name: string, values: { readonly fp32: number; readonly int8: number } | null): string[] =>
+    values === null
+      ? []
+      : [`${name} ${percent(values.fp32)} → ${percent(values.int8)} (${signed(values.int8 - values.fp32)} points)`];
+  const parts = [
+    ...pair('top-1', accuracy.top1),
+    ...pair('top-5', accuracy.top5),
+    ...(accuracy.agreement === null ? [] : [`same class ${percent(accuracy.agreement)}`]),
+  ];
+  return parts.length === 0 ? undefined : `${parts.join(', ')}, on ${plural(accuracy.samples, 'sample')}`;
+}
+
+function worstOutput({ outputs }: Report): string | undefined {
+  const [worst] = outputs.toSorted((a, b) => (a.error.sqnr ?? Infinity) - (b.error.sqnr ?? Infinity));
+  if (worst === undefined) return undefined;
+  const { sqnr, cosine, worst: sample } = worst.error;
+  const where = sqnr === null ? '' : `, worst sample ${printable(sample.sample)} ${decibels(sample.sqnr)}`;
+  return `${printable(worst.name)} ${decibels(sqnr)}, cosine ${cosine.toFixed(5)}${where}`;
+}
+
+function sizeText({ model, quantized }: Report): string | undefined {
+  if (quantized === null) return undefined;
+  return `${bytes(model.bytes)} → ${bytes(quantized.bytes)} (${number3(model.bytes / quantized.bytes)}× smaller)`;
+}
+
+function calibrationText({ calibration }: Report): string | undefined {
+  if (calibration === null) return undefined;
+  const { samples, data, observer, cached, synthetic, skipped } = calibration;
+  return [
+    `${plural(samples, 'sample')} of ${printable(data)}, observer ${observer}`,
+    ...(cached ? ['from the cache'] : []),
+    ...(synthetic ? ['SYNTHETIC: ranges and errors say little about real data'] : []),
+    ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
+  ].join(', ');
+}
+
+const SHOWN = 10;
+
+function warningText({ warnings, calibration }: Report, style: Style): string {
+  const skipped = (calibration?.skipped ?? []).map(({ item, reason }) => `skipped ${item}: ${reason}`);
+  return warningLines([...warnings, ...skipped], style);
+}
+
+export function warningLines(warnings: readonly string[], style: Style): string {
+  const more = warnings.length - SHOWN;
+  const lines = warnings.slice(0, SHOWN).map((line) => `${style.yellow('! warning')} ${printable(line)}`);
+  return [...lines, ...(more > 0 ? [`  and ${more} more, in the report`] : [])].join('\n');
+}
+
+function gatesText(gates: readonly GateResult[], style: Style): string {
+  return gates
+    .map(
+      ({ gate, passed, message }) => `${passed ? style.green('✓ passed') : style.red('✗ failed')} ${gate}: ${message}`,
+    )
+    .join('\n');
+}

@@ -1,0 +1,73 @@
+/** The plan carried out: the int8 model in the mode and format that the plan names, with its origin written in. */
+
+import { create } from '@bufbuild/protobuf';
+import type { Convention, Range } from '../calibrate/qparams';
+import { StringStringEntryProtoSchema } from '../onnx/generated/onnx_pb';
+import { shallow, type OnnxModel } from '../onnx/model';
+import type { Plan } from '../plan/types';
+import { convertDynamic } from './dynamic';
+import { mergeMatMulBias } from './matMulBias';
+import { toQOperator } from './qoperator';
+import { convertStatic } from './static';
+import type { Conversion } from './types';
+import { convertWeightOnly } from './weightOnly';
+
+export interface ConvertInput {
+  /** Of the plan's activations; only static quantization reads them. */
+  readonly ranges: ReadonlyMap<string, Range>;
+  /** Channel means by tensor, for bias correction; no correction without them. */
+  readonly means?: ReadonlyMap<string, Float32Array>;
+  readonly convention: Convention;
+  readonly backend: string;
+  /** What the model was made from, for whoever finds it later. */
+  readonly source: string;
+  /** Of this product. */
+  readonly version: string;
+}
+
+/**
+ * @param model the normalised fp32 model, which is not changed
+ * @throws `plan-impossible` where a range is missing; for the format `qoperator` also `runtime-rejected`
+ */
+export async function convert(model: OnnxModel, plan: Plan, input: ConvertInput): Promise<Conversion> {
+  const converted = carryOut(mergeMatMulBias(model, plan), input);
+  // The other modes have one form only; the optimizer would just fuse their float operators.
+  const conversion = plan.mode === 'static' && plan.format === 'qoperator' ? await toQOperator(converted) : converted;
+  return { ...conversion, model: withOrigin(conversion.model, plan, input) };
+}
+
+function carryOut(
+  { model, plan }: { readonly model: OnnxModel; readonly plan: Plan },
+  { ranges, means, convention }: ConvertInput,
+): Conversion {
+  switch (plan.mode) {
+    case 'static':
+      return convertStatic(model, plan, ranges, convention, means);
+    case 'dynamic':
+      return convertDynamic(model, plan, convention);
+    case 'weight-only':
+      return convertWeightOnly(model, plan, convention);
+  }
+}
+
+function withOrigin(model: OnnxModel, plan: Plan, { backend, source, version }: ConvertInput): OnnxModel {
+  const { proto } = model;
+  const { producerName, producerVersion } = proto;
+  const entries: Readonly<Record<string, string>> = {
+    'quantscope.backend': backend,
+    'quantscope.mode': plan.mode,
+    ...(plan.mode === 'static' ? { 'quantscope.format': plan.format } : {}),
+    'quantscope.source': source,
+    'quantscope.source_producer': `${producerName} ${producerVersion}`.trim(),
+  };
+  const kept = proto.metadataProps.filter(({ key }) => !Object.hasOwn(entries, key));
+  const added = Object.entries(entries).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value }));
+  return {
+    ...model,
+    proto: shallow(proto, {
+      producerName: 'quantscope',
+      producerVersion: version,
+      metadataProps: [...kept, ...added],
+    }),
+  };
+}

@@ -1,0 +1,45 @@
+/** A look at a model: its layers and what a backend would do with each. No data is needed. */
+
+import type { InspectedLayer, Inspection, TensorShape } from '../../shared/inspection';
+import type { InspectInput } from '../../shared/protocol';
+import type { PlannedLayer } from '../plan/types';
+import { scopeOf } from '../plan/selectors';
+import { macsOf } from './macs';
+import { prepare, type Prepared } from './prepare';
+import type { JobContext } from './types';
+
+/** @throws the errors of reading, normalising and planning a model */
+export async function inspectModel(input: InspectInput, context: JobContext = {}): Promise<Inspection> {
+  const { backend, recipe } = input;
+  const prepared = await prepare(
+    { ...recipe, model: input.model, ...(backend === undefined ? {} : { backend }) },
+    input.baseDir,
+    context,
+  );
+  const layers = prepared.plan.layers.map((layer) => inspectedLayer(layer, prepared));
+  const quantize = layers.filter((layer) => layer.decision === 'quantize').length;
+  return {
+    model: prepared.describe,
+    backend: prepared.backend.id,
+    layers,
+    counts: { quantize, float: layers.length - quantize },
+    normalization: prepared.steps,
+    warnings: [],
+  };
+}
+
+function inspectedLayer(layer: PlannedLayer, { graph, tensors }: Prepared): InspectedLayer {
+  const shapes = (names: readonly string[]): TensorShape[] => names.flatMap((name) => tensors.get(name) ?? []);
+  return {
+    name: layer.name,
+    op: layer.op,
+    fused: layer.fused.map((node) => node.opType),
+    nodes: [layer.node, ...layer.fused].map((node) => node.name),
+    scope: scopeOf(layer.name),
+    decision: layer.quantize ? 'quantize' : 'float',
+    reason: layer.reason,
+    macs: macsOf(layer.node, graph, tensors),
+    inputs: shapes(layer.node.input.filter((name) => name !== '' && !graph.isConstant(name))),
+    outputs: shapes(layer.outputs),
+  };
+}

@@ -1,0 +1,130 @@
+/** From a model file and a recipe to a plan: everything that needs no data. */
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { throwIfCancelled, QuantscopeError } from '../../shared/errors';
+import type { Recipe } from '../../shared/recipe';
+import type { Report } from '../../shared/report';
+import { backendOf } from '../backends/backends';
+import type { Backend } from '../backends/types';
+import { normalizeModel, type NormalizeStep } from '../normalize/normalize';
+import { Graph } from '../onnx/graph';
+import { opsetVersion, readModel, type OnnxModel } from '../onnx/model';
+import { makePlan, requiredOpset } from '../plan/plan';
+import type { Plan } from '../plan/types';
+import { productsSaturate } from '../runtime/cpu';
+import { inferTensors } from '../runtime/inspect';
+import { openSession, type TensorInfo } from '../runtime/session';
+import type { JobContext } from './types';
+
+export interface Prepared {
+  readonly file: string;
+  readonly original: OnnxModel;
+  /** The normalised model: the fp32 side of every comparison. */
+  readonly model: OnnxModel;
+  readonly graph: Graph;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  readonly steps: readonly NormalizeStep[];
+  readonly backend: Backend;
+  readonly plan: Plan;
+  readonly inputs: readonly TensorInfo[];
+  readonly describe: Report['model'];
+  readonly isa: Isa;
+}
+
+/** What the model is made for, and what this machine is. */
+export interface Isa {
+  readonly target: 'vnni' | 'avx2' | 'arm';
+  /** Whether u8×s8 products saturate on the target. */
+  readonly saturates: boolean;
+  /** Whether they do here. */
+  readonly saturatesHere: boolean;
+}
+
+export async function prepare(recipe: Recipe, baseDir: string, context: JobContext): Promise<Prepared> {
+  const { signal, onProgress } = context;
+  onProgress?.({ stage: 'read', done: 0, total: 1 });
+  const file = path.resolve(baseDir, recipe.model);
+  const original = await readModel(file);
+  // Loaded as it is first: what the runtime refuses is refused here, with its own words.
+  const session = await openSession(file, { level: 'disabled', threads: 1 });
+  const { inputs, outputs } = session;
+  await session.close();
+  throwIfCancelled(signal);
+
+  onProgress?.({ stage: 'normalize', done: 0, total: 1 });
+  const backend = backendOf(recipe.backend ?? 'ort-cpu');
+  const required = requiredOpset(recipe);
+  const opset = recipe.normalize?.opset ?? 'auto';
+  const { model, steps } = await normalizeModel(original, {
+    batchnorm: recipe.normalize?.batchnorm ?? true,
+    constants: recipe.normalize?.constants ?? true,
+    opset,
+    requiredOpset: required,
+  });
+  const version = opsetVersion(model) ?? 0;
+  if (version < required) {
+    throw new QuantscopeError(
+      'opset-unsupported',
+      `The quantized form needs opset ${required}; the model has ${version}.`,
+      {
+        hint: 'Let `normalize.opset` be `auto`, or export the model at that opset.',
+      },
+    );
+  }
+  const tensors = await inferTensors(model);
+  throwIfCancelled(signal);
+
+  onProgress?.({ stage: 'plan', done: 0, total: 1 });
+  const isa = await isaOf(recipe);
+  const plan = makePlan({ model, tensors, backend, recipe, saturates: isa.saturates });
+  return {
+    file,
+    original,
+    model,
+    graph: new Graph(model),
+    tensors,
+    steps,
+    backend,
+    plan,
+    inputs,
+    isa,
+    describe: {
+      path: file,
+      sha256: await hashFile(file),
+      bytes: await modelBytes(file, original),
+      opset: opsetVersion(original) ?? 0,
+      producer: `${original.proto.producerName} ${original.proto.producerVersion}`.trim(),
+      inputs,
+      outputs,
+    },
+  };
+}
+
+async function isaOf(recipe: Recipe): Promise<Isa> {
+  const saturatesHere = await productsSaturate();
+  const here = os.arch() === 'arm64' ? 'arm' : saturatesHere ? 'avx2' : 'vnni';
+  const target = recipe.isa === undefined || recipe.isa === 'auto' ? here : recipe.isa;
+  return { target, saturates: target === 'avx2', saturatesHere };
+}
+
+async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
+/** Size on disk with the external data. */
+export async function modelBytes(file: string, { proto }: OnnxModel): Promise<number> {
+  const folder = path.dirname(file);
+  const external = new Set(
+    (proto.graph?.initializer ?? []).flatMap((tensor) =>
+      tensor.externalData.filter((entry) => entry.key === 'location').map((entry) => path.join(folder, entry.value)),
+    ),
+  );
+  const sizes = await Promise.all([file, ...external].map(async (name) => (await stat(name)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,291 @@
+/** The whole way of the data: model → plan → calibrate → convert → verify → analyze → report. */
+
+import { mkdir } from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
+import type { OnProgress, Progress, Stage } from '../../shared/progress';
+import { preprocessOf } from '../../shared/recipe';
+import { REPORT_VERSION, type Report } from '../../shared/report';
+import { analyze, type Analysis } from '../analyze/analyze';
+import { rangeOf } from '../calibrate/observers';
+import type { Range } from '../calibrate/qparams';
+import type { TensorStats } from '../calibrate/histogram';
+import { convert } from '../convert/convert';
+import type { Conversion } from '../convert/types';
+import { openDataset } from '../data/dataset';
+import type { Dataset, Feeds } from '../data/types';
+import { writeFileAtomic } from '../files';
+import { opsetVersion } from '../onnx/model';
+import { writeModel } from '../onnx/write';
+import { REPORT_FILE } from '../reportFile';
+import { RUNTIME } from '../runtime/version';
+import { removeStaleTemporaries } from '../staleFiles';
+import { TOOL, VERSION } from '../version';
+import { verify } from '../verify/verify';
+import { measureAccuracy, openValidation, type Accuracy } from './accuracy';
+import { calibrate, type Calibration } from './calibration';
+import { prepare, type Prepared } from './prepare';
+import { countByStatus, layerReports } from './report';
+import type { JobContext, QuantizeJob } from './types';
+
+/** Pooled SQNR settles long before this many samples; the accuracy is measured on all of them. */
+const ANALYSIS_SAMPLES = 64;
+const DEFAULT_SAMPLES = 100;
+const SATURATION_SAMPLES = 4;
+
+/**
+ * Quantizes a model and writes the int8 model, the report and the calibration cache into the output
+ * folder. Nothing is written of the model or the report before everything has succeeded.
+ */
+export async function quantize(job: QuantizeJob, context: JobContext = {}): Promise<Report> {
+  const { recipe, baseDir } = job;
+  const stages = new StageClock(context.onProgress);
+  const watched: JobContext = { ...context, onProgress: stages.onProgress };
+  const prepared = await prepare(recipe, baseDir, watched);
+  const name = path.basename(prepared.file, path.extname(prepared.file));
+  const outDir = path.resolve(baseDir, job.outDir ?? path.join(path.dirname(prepared.file), `${name}.quant`));
+  await mkdir(outDir, { recursive: true });
+  await removeStaleTemporaries(outDir);
+
+  const warnings: string[] = [];
+  const dataset = await openCalibrationData(job, prepared, watched);
+  const calibration = await measure(dataset, job, prepared, outDir, watched);
+  const { ranges, dead } = rangesOf(prepared, calibration.stats);
+  if (dead.length > 0)
+    warnings.push(`Calibration saw no finite value of ${dead.length} tensors: ${dead.slice(0, 5).join(', ')}.`);
+  if (dataset?.kind === 'synthetic')
+    warnings.push('Calibrated on synthetic data: the ranges are those of random numbers.');
+  warnings.push(...isaWarnings(prepared));
+  throwIfCancelled(context.signal);
+
+  stages.enter('convert');
+  const { backend } = prepared;
+  const corrected = recipe.calibration?.biasCorrection ?? backend.biasCorrection;
+  const conversion = await convert(prepared.model, prepared.plan, {
+    ranges,
+    ...(corrected ? { means: calibration.means } : {}),
+    convention: backend.convention,
+    backend: backend.id,
+    source: path.basename(prepared.file),
+    version: VERSION,
+  });
+  warnings.push(...conversion.warnings);
+
+  stages.enter('verify');
+  const validation = await openValidation(recipe, prepared.inputs, baseDir, watched);
+  const feeds = await firstFeeds(validation ?? dataset);
+  const verification = await verify({
+    fp32: prepared.model,
+    conversion,
+    plan: prepared.plan,
+    ...(feeds === undefined ? {} : { feeds }),
+    threads: context.threads ?? 1,
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  });
+
+  stages.enter('analyze');
+  const analysis = await analyzeErrors(job, prepared, conversion, watched);
+  const judged = validation ?? dataset;
+  stages.enter('evaluate');
+  const accuracy: Accuracy =
+    judged === undefined
+      ? { report: null, skipped: [] }
+      : await measureAccuracy(
+          { fp32: prepared.model, int8: conversion.model },
+          judged,
+          recipe.validate?.labels,
+          baseDir,
+          watched,
+        );
+  throwIfCancelled(context.signal);
+
+  const file = path.join(outDir, `${name}.int8.onnx`);
+  const written = await writeModel(file, conversion.model);
+  const layers = layerReports({ prepared, conversion, stats: calibration.stats, verification, analysis });
+  const report: Report = {
+    version: REPORT_VERSION,
+    tool: TOOL,
+    created: new Date().toISOString(),
+    framework: 'onnx',
+    model: prepared.describe,
+    quantized: {
+      path: file,
+      bytes: written.files.reduce((sum, { bytes }) => sum + bytes, 0),
+      opset: opsetVersion(conversion.model) ?? 0,
+    },
+    recipe,
+    backend: backend.id,
+    mode: prepared.plan.mode,
+    format: prepared.plan.format,
+    environment: environmentOf(prepared, context),
+    normalization: prepared.steps,
+    calibration:
+      dataset === undefined
+        ? null
+        : {
+            data: dataset.description,
+            synthetic: dataset.kind === 'synthetic',
+            samples: dataset.count,
+            observer: recipe.calibration?.observer ?? backend.observer,
+            skipped: [...dataset.skipped, ...(validation === undefined ? [] : accuracy.skipped)],
+            cached: calibration.cached,
+          },
+    layers,
+    counts: countByStatus(layers),
+    outputs: analysis?.outputs ?? [],
+    accuracy: accuracy.report,
+    unmatched: analysis?.unmatched ?? [],
+    matched: analysis?.matched ?? 0,
+    seconds: stages.finish(),
+    warnings,
+  };
+  const text = `${JSON.stringify(report, null, 1)}\n`;
+  await mkdir(path.join(outDir, 'runs'), { recursive: true });
+  await writeFileAtomic(path.join(outDir, 'runs', `${report.created.replaceAll(':', '-')}.json`), text);
+  await writeFileAtomic(path.join(outDir, REPORT_FILE), text);
+  return report;
+}
+
+async function openCalibrationData(
+  job: QuantizeJob,
+  prepared: Prepared,
+  context: JobContext,
+): Promise<Dataset | undefined> {
+  const { recipe, baseDir } = job;
+  const { calibration } = recipe;
+  if (calibration === undefined) {
+    if (prepared.plan.mode !== 'static') return undefined;
+    throw new QuantscopeError('data-empty', 'Static quantization needs calibration data, and the recipe names none.');
+  }
+  return openDataset(calibration.data, prepared.inputs, {
+    baseDir,
+    preprocess: preprocessOf(recipe.preprocess),
+    samples: calibration.samples ?? DEFAULT_SAMPLES,
+    ...(calibration.seed === undefined ? {} : { seed: calibration.seed }),
+    trusted: context.trusted === true,
+  });
+}
+
+async function measure(
+  dataset: Dataset | undefined,
+  job: QuantizeJob,
+  prepared: Prepared,
+  outDir: string,
+  context: JobContext,
+): Promise<Calibration> {
+  // The other modes take their ranges at run time, or need none.
+  if (dataset === undefined || prepared.plan.mode !== 'static')
+    return { stats: new Map(), means: new Map(), cached: false };
+  return calibrate(prepared, dataset, job.recipe, outDir, context);
+}
+
+/** What the observers of the plan make of the statistics. */
+function rangesOf(
+  { plan }: Prepared,
+  stats: ReadonlyMap<string, TensorStats>,
+): { ranges: Map<string, Range>; dead: string[] } {
+  const ranges = new Map<string, Range>();
+  const dead: string[] = [];
+  for (const activation of plan.activations.values()) {
+    const measured = stats.get(activation.tensor);
+    if (measured === undefined) continue;
+    if (measured.count === 0) dead.push(activation.tensor);
+    const { observer, percentile, qmin, qmax, symmetric, type } = activation;
+    const spec = { bits: type.endsWith('16') ? 16 : 8, qmin, qmax, symmetric };
+    ranges.set(activation.tensor, rangeOf(measured, { observer, percentile }, spec));
+  }
+  return { ranges, dead };
+}
+
+async function firstFeeds(dataset: Dataset | undefined): Promise<Feeds | undefined> {
+  if (dataset === undefined) return undefined;
+  for await (const sample of dataset.samples()) return sample.feeds;
+  return undefined;
+}
+
+async function analyzeErrors(
+  job: QuantizeJob,
+  prepared: Prepared,
+  conversion: Conversion,
+  context: JobContext,
+): Promise<Analysis | undefined> {
+  const { recipe, baseDir } = job;
+  const source = recipe.validate ?? recipe.calibration;
+  if (source === undefined) return undefined;
+  const samples = await openDataset(source.data, prepared.inputs, {
+    baseDir,
+    preprocess: preprocessOf(recipe.preprocess),
+    samples: Math.min(source.samples ?? ANALYSIS_SAMPLES, ANALYSIS_SAMPLES),
+    ...(recipe.calibration?.seed === undefined ? {} : { seed: recipe.calibration.seed }),
+    trusted: context.trusted === true,
+  });
+  return analyze({
+    fp32: prepared.model,
+    conversion,
+    plan: prepared.plan,
+    tensors: prepared.tensors,
+    samples,
+    saturationSamples: SATURATION_SAMPLES,
+    ...(context.threads === undefined ? {} : { threads: context.threads }),
+    ...(context.memoryCapBytes === undefined ? {} : { memoryCapBytes: context.memoryCapBytes }),
+    ...(context.signal === undefined ? {} : { signal: context.signal }),
+    ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
+  });
+}
+
+function isaWarnings({ isa, backend }: Prepared): string[] {
+  const warnings: string[] = [];
+  if (backend.id === 'ort-cpu' && isa.saturates !== isa.saturatesHere) {
+    const made = isa.saturates ? 'without VNNI' : 'with VNNI or for ARM';
+    warnings.push(`The model is made for CPUs ${made}; accuracy and times were measured on this one, which differs.`);
+  }
+  if (!backend.runsHere) {
+    warnings.push(`Kernels, errors and times were measured with onnxruntime on this CPU, not on ${backend.title}.`);
+  }
+  return warnings;
+}
+
+function environmentOf({ isa }: Prepared, { threads }: JobContext): Report['environment'] {
+  return {
+    runtime: RUNTIME,
+    cpu: os.cpus()[0]?.model ?? os.arch(),
+    saturates: isa.saturatesHere,
+    isa: isa.target,
+    threads: threads ?? os.availableParallelism(),
+    platform: `${os.platform()}-${os.arch()}`,
+  };
+}
+
+/** Seconds by stage, told from the progress that passes by. */
+class StageClock {
+  readonly #forward: OnProgress | undefined;
+  readonly #seconds: Partial<Record<Stage, number>> = {};
+  #stage: Stage = 'read';
+  #since = performance.now();
+
+  constructor(forward: OnProgress | undefined) {
+    this.#forward = forward;
+  }
+
+  readonly onProgress = (progress: Progress): void => {
+    this.#switch(progress.stage);
+    this.#forward?.(progress);
+  };
+
+  enter(stage: Stage): void {
+    this.onProgress({ stage, done: 0, total: 1 });
+  }
+
+  finish(): Report['seconds'] {
+    this.#switch(this.#stage);
+    return this.#seconds;
+  }
+
+  #switch(stage: Stage): void {
+    const now = performance.now();
+    this.#seconds[this.#stage] = (this.#seconds[this.#stage] ?? 0) + (now - this.#since) / 1000;
+    this.#since = now;
+    this.#stage = stage;
+  }
+}

@@ -1,0 +1,26 @@
+/** The jobs of the core, as the terminal and the engine start them. */
+
+import type { OnProgress } from '../../shared/progress';
+import type { Recipe } from '../../shared/recipe';
+
+/** What every job may use besides its own input. */
+export interface JobContext {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+  /** Lines for the log. */
+  readonly log?: (line: string) => void;
+  /** Threads inside one operator; the runtime's own choice where left out. */
+  readonly threads?: number;
+  /** Upper bound for the activations that one calibration pass holds at once, in bytes. */
+  readonly memoryCapBytes?: number;
+  /** Whether data modules of the user may run. */
+  readonly trusted?: boolean;
+}
+
+export interface QuantizeJob {
+  readonly recipe: Recipe;
+  /** Folder against which the paths of the recipe are resolved. */
+  readonly baseDir: string;
+  /** Where the results go; by default the folder `NAME.quant` beside the model. */
+  readonly outDir?: string;
+}

@@ -1,0 +1,54 @@
+/** What the runtime really did with the int8 model, and how long it took. */
+
+import { throwIfCancelled } from '../../shared/errors';
+import type { Conversion } from '../convert/types';
+import { Graph } from '../onnx/graph';
+import type { OnnxModel } from '../onnx/model';
+import type { Plan } from '../plan/types';
+import { optimizeModel, profileKernels } from '../runtime/inspect';
+import type { Feeds } from '../runtime/session';
+import { classify, findKernels, type Verdict } from './kernels';
+import { timesByLayer, type LayerTimes } from './times';
+
+const DEFAULT_RUNS = 10;
+
+export interface Verification {
+  /** By layer name; every layer of the plan. */
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  /** `null` without a sample to run. */
+  readonly int8: LayerTimes | null;
+  readonly fp32: LayerTimes | null;
+}
+
+export interface VerifyOptions {
+  /** The normalised fp32 model. */
+  readonly fp32: OnnxModel;
+  readonly conversion: Conversion;
+  readonly plan: Plan;
+  /** One sample to profile both models with; no times without it. */
+  readonly feeds?: Feeds;
+  readonly threads: number;
+  /** Timed runs after one warm-up. */
+  readonly runs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** @throws `runtime-rejected`, `custom-op`, `runtime-failed`, `cancelled` */
+export async function verify(options: VerifyOptions): Promise<Verification> {
+  const { fp32, conversion, plan, feeds, signal } = options;
+  const optimized = new Graph(await optimizeModel(conversion.model, 'extended'));
+  const verdicts = classify(plan, findKernels(plan, conversion, optimized));
+  throwIfCancelled(signal);
+  if (feeds === undefined) return { verdicts, int8: null, fp32: null };
+  const int8 = await profile(conversion.model, feeds, options);
+  throwIfCancelled(signal);
+  return { verdicts, int8, fp32: await profile(fp32, feeds, options) };
+}
+
+/** At level `all`, as the model is deployed. */
+async function profile(model: OnnxModel, feeds: Feeds, options: VerifyOptions): Promise<LayerTimes> {
+  const { plan, conversion, threads, runs = DEFAULT_RUNS } = options;
+  const optimized = new Graph(await optimizeModel(model, 'all'));
+  const times = await profileKernels(model, feeds, { level: 'all', runs, threads });
+  return timesByLayer(plan, conversion, optimized, times);
+}

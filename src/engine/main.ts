@@ -1,0 +1,52 @@
+/**
+ * The engine process: does the jobs of the core for the client that forked it. Its own process,
+ * because native code can crash and blocks the thread while it runs.
+ */
+
+import { createMessageConnection, IPCMessageReader, IPCMessageWriter } from 'vscode-jsonrpc/node';
+import { version } from '../../package.json';
+import { EXIT, QuantscopeError, toQuantscopeError } from '../shared/errors';
+import { PROTOCOL_VERSION, type JobName } from '../shared/protocol';
+import { typed } from './rpc';
+import { startEngine, type Handler, type Handlers } from './server';
+
+/** Where the native binary does not load, every job says so, instead of an engine that never starts. */
+async function loadJobs(): Promise<Handlers> {
+  try {
+    return (await import('./jobs')).JOBS;
+  } catch (error) {
+    const { message } = toQuantscopeError(error);
+    throw new QuantscopeError('runtime-missing', `A native module does not load: ${message}`, { cause: error });
+  }
+}
+
+const lazily =
+  <N extends JobName>(name: N): Handler<N> =>
+  async (input, context) =>
+    (await loadJobs())[name](input, context);
+
+const handlers: Handlers = {
+  inspect: lazily('inspect'),
+  quantize: lazily('quantize'),
+  evaluate: lazily('evaluate'),
+  benchmark: lazily('benchmark'),
+};
+
+const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));
+
+function die(error: unknown): void {
+  const known = toQuantscopeError(error);
+  typed(connection).notify('log', { level: 'error', line: known.message });
+  const stack = error instanceof Error ? error.stack : undefined;
+  process.stderr.write(`${stack ?? known.message}\n`, () => process.exit(EXIT.engineFailure));
+}
+
+process.on('uncaughtException', die);
+process.on('unhandledRejection', die);
+// The client is gone: nobody is left to work for.
+process.on('disconnect', () => process.exit(EXIT.ok));
+// Ctrl+C reaches every process of the terminal; the client decides what is cancelled.
+process.on('SIGINT', () => undefined);
+
+const self = { protocol: PROTOCOL_VERSION, version, pid: process.pid, runtime: process.version };
+startEngine(connection, handlers, self, () => process.exit(EXIT.ok));

@@ -1,0 +1,42 @@
+/** Speed of several models against each other. */
+
+export interface BenchmarkInput {
+  /** The first is the one the others are compared with. Paths are relative to {@link baseDir}. */
+  readonly models: readonly string[];
+  /** Threads inside one operator. Default 1. */
+  readonly threads?: number;
+  /** Untimed rounds before the first timed one. Default 10. */
+  readonly warmup?: number;
+  /** Timed rounds; in each, every model runs once. Default 100. */
+  readonly runs?: number;
+  /** Of the random inputs. Default 0. */
+  readonly seed?: number;
+  /** Shapes by input name, for inputs with dimensions that are not fixed. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
+  readonly baseDir: string;
+}
+
+/** Milliseconds of one inference, and the size of the file. */
+export interface BenchmarkEntry {
+  /** Absolute path. */
+  readonly model: string;
+  /** Of the model file with its external data. */
+  readonly bytes: number;
+  readonly median: number;
+  readonly mean: number;
+  readonly p95: number;
+  readonly min: number;
+  /**
+   * Time of the first model ÷ time of this one: the median over the rounds of the quotient within one round,
+   * which a machine that slows down for a while does not distort. Above 1 is faster than the first.
+   */
+  readonly ratio: number;
+}
+
+export interface Benchmark {
+  readonly threads: number;
+  readonly warmup: number;
+  readonly runs: number;
+  readonly seed: number;
+  readonly entries: readonly BenchmarkEntry[];
+}
