@@ -9,7 +9,11 @@ import type { Style } from './style';
 export interface Services {
   readonly cwd: string;
   /** Runs a job in the engine, with progress shown and cancelled by Ctrl+C. */
-  run<N extends JobName>(name: N, input: Jobs[N]['input'], options?: JobOptions): Promise<Jobs[N]['output']>;
+  readonly run: <N extends JobName>(
+    name: N,
+    input: Jobs[N]['input'],
+    options?: JobOptions,
+  ) => Promise<Jobs[N]['output']>;
 }
 
 /** One result in two forms: the document of `--json`, and the text for people. */
@@ -58,7 +62,7 @@ export function defineCommand<O extends Options>(spec: Spec<O>): Command {
       if (many !== true && rest.length > 0) {
         throw new QuantscopeError('usage', `\`${spec.name}\` takes one ${placeholder}; "${rest[0]!}" is one too many.`);
       }
-      return spec.run({ files: [first, ...rest], values: values as Values<O> }, services);
+      return spec.run({ files: [first, ...rest], values }, services);
     },
   };
 }

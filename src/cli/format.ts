@@ -40,8 +40,14 @@ function scaled(value: number, scale: Scale, space = ' '): string {
   return `${number3(value / factor)}${unit === '' ? '' : space}${unit}`;
 }
 
+/** Whole things are not counted in hundredths. */
+function whole(value: number, scale: Scale, space?: string): string {
+  const text = scaled(value, scale, space);
+  return value < 1e3 ? text.replace(/\.\d+/, '') : text;
+}
+
 export function bytes(value: number): string {
-  return scaled(value, SIZES);
+  return whole(Math.round(value), SIZES);
 }
 
 export function seconds(value: number): string {
@@ -57,7 +63,7 @@ export function microseconds(value: number): string {
 }
 
 export function count(value: number): string {
-  return scaled(value, COUNTS, '');
+  return whole(Math.round(value), COUNTS, '');
 }
 
 export function percent(value: number): string {
@@ -71,7 +77,8 @@ export function decibels(value: number | null): string {
 
 /** A difference with its sign. */
 export function signed(value: number): string {
-  return value > 0 ? `+${number3(value)}` : number3(value);
+  const text = number3(value);
+  return value > 0 ? `+${text}` : value === 0 ? `±${text}` : text;
 }
 
 export function shape(dims: readonly (number | string)[]): string {

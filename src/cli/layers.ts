@@ -51,12 +51,19 @@ const COLUMNS: readonly Column<LayerReport>[] = [
   {
     title: 'clipped',
     align: 'right',
-    value: ({ saturation }) => (saturation === null ? undefined : percent(100 * saturation)),
+    value: ({ saturation }) => (saturation === null ? undefined : share(saturation)),
   },
   { title: 'int8 time', align: 'right', value: ({ time }) => timeOf(time.int8) },
   { title: 'fp32 time', align: 'right', value: ({ time }) => timeOf(time.fp32) },
-  { title: 'why not int8', value: ({ reason }) => reason ?? undefined },
+  { title: 'why not int8', value: ({ reason }) => reason ?? '' },
 ];
+
+/** Of so few products nobody needs three digits. */
+const FEW = 1e-4;
+
+function share(value: number): string {
+  return value > 0 && value < FEW ? '< 0.01 %' : percent(100 * value);
+}
 
 function timeOf(time: number | null): string | undefined {
   return time === null ? undefined : microseconds(time);

@@ -1,6 +1,6 @@
 /** The `quantscope` program. */
 
-import { version } from '../../package.json';
+import { VERSION } from '../core/version';
 import { EngineClient } from '../engine/client';
 import { EXIT } from '../shared/errors';
 import { runCli } from './app';
@@ -35,8 +35,8 @@ void runCli(process.argv.slice(2), {
   stdout: lineOutput(process.stdout),
   stderr: lineOutput(process.stderr),
   signal: controller.signal,
-  version,
-  engine: new EngineClient({ version }),
+  version: VERSION,
+  engine: new EngineClient({ version: VERSION }),
 }).then((status) => {
   // Not `process.exit`: what is written to a pipe may not have left yet.
   process.exitCode = status;

@@ -187,7 +187,7 @@ export function parseOptions<O extends Options>(args: readonly string[], options
     }
     if (option.placeholder === undefined) {
       if (value !== undefined) throw usage(`--${name} takes no value.`);
-    } else if (value === undefined || (inlineValue === false && value.startsWith('--'))) {
+    } else if (value === undefined || (!inlineValue && value.startsWith('--'))) {
       throw usage(`--${name} needs a value: --${name} ${option.placeholder}.`);
     }
     given.set(name, [...(given.get(name) ?? []), value ?? '']);

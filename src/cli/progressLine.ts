@@ -25,7 +25,7 @@ export function progressLine(output: LineOutput, now: () => number = () => perfo
   return {
     show(progress) {
       const time = now();
-      if (last !== undefined && last.stage === progress.stage && time - last.time < INTERVAL_MS) return;
+      if (last?.stage === progress.stage && time - last.time < INTERVAL_MS) return;
       last = { time, stage: progress.stage };
       const text = Array.from(describeProgress(progress)).slice(0, Math.max(0, output.columns - 1));
       output.write(ERASE_LINE + text.join(''));

@@ -14,11 +14,11 @@ export interface Surroundings {
   /** Folder of the results. */
   readonly outDir: string;
   readonly cwd: string;
-  /** The next step where all is well. */
-  readonly next: string;
+  /** The command that saves these settings, where they are not saved yet. */
+  readonly save?: string | undefined;
 }
 
-export function reportText(report: Report, { outDir, cwd, next }: Surroundings, style: Style): string {
+export function reportText(report: Report, { outDir, cwd, save }: Surroundings, style: Style): string {
   const gates = checkGates(report);
   const files = filesOf(report, outDir, cwd);
   const strip = facts(
@@ -34,7 +34,8 @@ export function reportText(report: Report, { outDir, cwd, next }: Surroundings, 
       ],
       ['model', files.model],
       ['report', files.report],
-      ['next', next],
+      ['next', `quantscope layers ${files.report} --sort sqnr`],
+      ['as a recipe', save],
     ],
     style,
   );
@@ -100,9 +101,9 @@ function sizeText({ model, quantized }: Report): string | undefined {
 
 function calibrationText({ calibration }: Report): string | undefined {
   if (calibration === null) return undefined;
-  const { samples, data, observer, cached, synthetic, skipped } = calibration;
+  const { data, observer, cached, synthetic, skipped } = calibration;
   return [
-    `${plural(samples, 'sample')} of ${printable(data)}, observer ${observer}`,
+    `${printable(data)}; observer ${observer}`,
     ...(cached ? ['from the cache'] : []),
     ...(synthetic ? ['SYNTHETIC: ranges and errors say little about real data'] : []),
     ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),

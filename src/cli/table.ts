@@ -6,7 +6,7 @@ import type { Paint, Style } from './style';
 export interface Column<Row> {
   readonly title: string;
   readonly align?: 'left' | 'right';
-  /** `undefined` where there is nothing to show; a column of nothing is left out. */
+  /** `undefined` where something is missing, '' where nothing is to be said; a column of neither is left out. */
   readonly value: (row: Row) => string | undefined;
   readonly paint?: (row: Row, style: Style) => Paint | undefined;
 }
@@ -17,7 +17,7 @@ const GAP = '  ';
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], style: Style): string {
   const shown = columns.flatMap((column) => {
     const cells = rows.map((row) => column.value(row));
-    if (cells.every((cell) => cell === undefined)) return [];
+    if (cells.every((cell) => cell === undefined || cell === '')) return [];
     const texts = cells.map((cell) => cell ?? NOTHING);
     const width = Math.max(length(column.title), ...texts.map(length));
     return [{ column, texts, width }];

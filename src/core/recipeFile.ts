@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
-import { Document, isNode, LineCounter, parseDocument, visit, type ParsedNode, type YAMLMap } from 'yaml';
+import { Document, isNode, LineCounter, parseDocument, visit, type YAMLMap } from 'yaml';
 import { QuantscopeError, toQuantscopeError } from '../shared/errors';
 import { recipeSchema, type Recipe } from '../shared/recipe';
 import { describeIssues, nodeAt, type Place } from './recipeIssues';
 
-export type RecipeDocument = Document.Parsed<ParsedNode>;
+export type RecipeDocument = Document.Parsed;
 
 export interface ParsedRecipe {
   readonly recipe: Recipe;
@@ -38,7 +38,7 @@ export async function readRecipe(file: string): Promise<ParsedRecipe> {
  */
 export function parseRecipe(text: string, name: string): ParsedRecipe {
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, merge: true, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: counter, merge: true, prettyErrors: false, logLevel: 'error' });
   const at = (offset: number): Place => {
     const { line, col } = counter.linePos(offset);
     return { line, column: col };

@@ -4,7 +4,7 @@
  */
 
 import { createMessageConnection, IPCMessageReader, IPCMessageWriter } from 'vscode-jsonrpc/node';
-import { version } from '../../package.json';
+import { VERSION } from '../core/version';
 import { EXIT, QuantscopeError, toQuantscopeError } from '../shared/errors';
 import { PROTOCOL_VERSION, type JobName } from '../shared/protocol';
 import { typed } from './rpc';
@@ -48,5 +48,5 @@ process.on('disconnect', () => process.exit(EXIT.ok));
 // Ctrl+C reaches every process of the terminal; the client decides what is cancelled.
 process.on('SIGINT', () => undefined);
 
-const self = { protocol: PROTOCOL_VERSION, version, pid: process.pid, runtime: process.version };
+const self = { protocol: PROTOCOL_VERSION, version: VERSION, pid: process.pid, runtime: process.version };
 startEngine(connection, handlers, self, () => process.exit(EXIT.ok));

@@ -57,14 +57,16 @@ export function startEngine(
     return Promise.resolve(null);
   });
 
-  const serve = <N extends JobName>(name: N): void => {
+  for (const name of JOB_NAMES) {
     rpc.onRequest<JobName>(name, (request, cancelled) => {
       if (!greeted) throw new QuantscopeError('protocol-mismatch', `A client asked for "${name}" before "hello".`);
-      const { job, input, options } = request as { job: number; input: Jobs[N]['input']; options: JobOptions };
+      const { job, input, options } = request;
       const signal = AbortSignal.any([cancelled, stopping.signal]);
-      const run = (): Promise<Jobs[N]['output']> => {
+      // The name that the request came by says which input it carries.
+      const handler: (input: never, context: HandlerContext) => Promise<Jobs[JobName]['output']> = handlers[name];
+      return queue.add(async () => {
         throwIfCancelled(signal);
-        return handlers[name](input, {
+        return handler(input as never, {
           ...options,
           signal,
           onProgress: (progress) => {
@@ -74,11 +76,9 @@ export function startEngine(
             rpc.notify('log', { level: 'info', line });
           },
         });
-      };
-      return queue.add(async () => run(), signal);
+      }, signal);
     });
-  };
-  for (const name of JOB_NAMES) serve(name);
+  }
 
   connection.listen();
 }

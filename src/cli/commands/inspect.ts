@@ -1,7 +1,7 @@
 import type { Decision, InspectedLayer, Inspection } from '../../shared/inspection';
 import type { Status } from '../../shared/report';
 import { defineCommand } from '../command';
-import { bytes, count, plural, printable, shape } from '../format';
+import { bytes, count, printable, shape } from '../format';
 import { operator, reasonLegend, STATUS_WORDS } from '../layers';
 import type { Style } from '../style';
 import { warningLines } from '../summary';
@@ -34,7 +34,7 @@ const COLUMNS: readonly Column<InspectedLayer>[] = [
   { title: 'operator', value: operator },
   { title: 'multiply-adds', align: 'right', value: ({ macs }) => (macs === 0 ? undefined : count(macs)) },
   { title: 'output', value: ({ outputs: [first] }) => (first === undefined ? undefined : shape(first.shape)) },
-  { title: 'why not int8', value: ({ reason }) => reason ?? undefined },
+  { title: 'why not int8', value: ({ reason }) => reason ?? '' },
 ];
 
 function decisionWord(decision: Decision): string {
@@ -56,9 +56,7 @@ function inspectionText(inspection: Inspection, model: string, style: Style): st
     ],
     style,
   );
-  const steps = normalization.map(
-    ({ description, nodes }) => `  ${printable(description)} (${plural(nodes.length, 'node')})`,
-  );
+  const steps = normalization.map(({ description }) => `  ${printable(description)}`);
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
   const strip = facts(
     [

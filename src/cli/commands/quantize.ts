@@ -2,8 +2,9 @@ import * as path from 'node:path';
 import { QuantscopeError } from '../../shared/errors';
 import { FORMATS, MODES, OBSERVERS, type Recipe } from '../../shared/recipe';
 import { defineCommand } from '../command';
+import { printable } from '../format';
 import { choice, list, preprocess, required, text, wholeNumber } from '../options';
-import { defaultOutDir, pathFrom } from '../summary';
+import { defaultOutDir } from '../summary';
 import { backend, DATA_HELP, guessFor, jobOptions, toJobOptions } from './shared';
 import { quantizeAndCheck } from './run';
 
@@ -38,14 +39,10 @@ export const quantize = defineCommand({
         ? guessFor((await services.run('inspect', { model, baseDir: cwd })).model)
         : undefined;
     const recipe = recipeOf(model, { ...values, preprocess: values.preprocess ?? guess?.preprocess });
-    const saved = `quantscope init ${model} --data ${values.data} keeps such settings in a recipe`;
+    const save = `quantscope init ${printable(model)} --data ${printable(values.data)}`;
     return quantizeAndCheck(
       { recipe, baseDir: cwd, outDir: path.resolve(cwd, values.out ?? defaultOutDir(model)) },
-      {
-        options: toJobOptions(values),
-        guessed: guess?.why,
-        next: (report) => `quantscope layers ${pathFrom(cwd, report)} --sort sqnr; ${saved}`,
-      },
+      { options: toJobOptions(values), guessed: guess?.why, save },
       services,
     );
   },

@@ -4,7 +4,7 @@ import { EXIT } from '../../shared/errors';
 import { checkGates } from '../../shared/gates';
 import type { JobOptions, QuantizeInput } from '../../shared/protocol';
 import { defineCommand, type Output, type Services } from '../command';
-import { defaultOutDir, pathFrom, reportPath, reportText, warningLines } from '../summary';
+import { defaultOutDir, reportText, warningLines } from '../summary';
 import { jobOptions, toJobOptions } from './shared';
 
 export const run = defineCommand({
@@ -19,10 +19,7 @@ export const run = defineCommand({
     const baseDir = path.dirname(location);
     return quantizeAndCheck(
       { recipe, baseDir, outDir: defaultOutDir(path.resolve(baseDir, recipe.model)) },
-      {
-        options: toJobOptions(values),
-        next: (report) => `quantscope layers ${pathFrom(services.cwd, report)} --sort sqnr`,
-      },
+      { options: toJobOptions(values) },
       services,
     );
   },
@@ -32,24 +29,24 @@ interface Presentation {
   readonly options: JobOptions;
   /** How the preprocessing was guessed, where it was. */
   readonly guessed?: string | undefined;
-  readonly next: (report: string) => string;
+  /** The command that saves these settings, where they are not saved yet. */
+  readonly save?: string;
 }
 
 /** The report, with the outcome of its gates beside its own fields; exit status 1 where one failed. */
 export async function quantizeAndCheck(
   input: QuantizeInput & { readonly outDir: string },
-  { options, guessed, next }: Presentation,
+  { options, guessed, save }: Presentation,
   { cwd, run: start }: Services,
 ): Promise<Output> {
   const report = await start('quantize', input, options);
   const gates = checkGates(report);
-  const surroundings = { outDir: input.outDir, cwd, next: next(reportPath(input.outDir)) };
   return {
     json: { ...report, gates },
     text: (style) =>
       [
         ...(guessed === undefined ? [] : [warningLines([`The preprocessing is guessed. ${guessed}`], style)]),
-        reportText(report, surroundings, style),
+        reportText(report, { outDir: input.outDir, cwd, save }, style),
       ].join('\n\n'),
     exit: gates.every(({ passed }) => passed) ? EXIT.ok : EXIT.gateFailed,
   };

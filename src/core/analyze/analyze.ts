@@ -147,10 +147,12 @@ class Results {
   readonly #local = new Map<string, ErrorAccumulator>();
   readonly #layers = new Map<string, PlannedLayer>();
 
-  constructor(
-    readonly plan: Plan,
-    readonly saturation: SaturationMeter,
-  ) {
+  readonly #plan: Plan;
+  readonly saturation: SaturationMeter;
+
+  constructor(plan: Plan, saturation: SaturationMeter) {
+    this.#plan = plan;
+    this.saturation = saturation;
     for (const layer of plan.layers) for (const name of layer.outputs) this.#layers.set(name, layer);
   }
 
@@ -181,7 +183,7 @@ class Results {
       throw new QuantscopeError('data-empty', 'There was no sample to compare the models on.');
     }
     const layers = new Map(
-      this.plan.layers.map((layer) => [
+      this.#plan.layers.map((layer) => [
         layer.name,
         {
           local: this.#local.get(layer.name)?.result() ?? null,

@@ -83,7 +83,10 @@ function sqnrOf({ reference, error }: Sums): number | null {
   return Math.max(SQNR_FLOOR, 10 * Math.log10(reference / error));
 }
 
-/** 2·Σxy = Σx² + Σy² − Σ(x−y)² spares the loop one of four sums. Two zero tensors point the same way. */
+/**
+ * 2·Σxy = Σx² + Σy² − Σ(x−y)² spares the loop one of four sums, and costs digits only where y is
+ * larger than x by many orders of magnitude. Two zero tensors point the same way.
+ */
 function cosineOf({ reference, approximation, error }: Sums): number {
   if (error === 0) return 1;
   const norms = Math.sqrt(reference) * Math.sqrt(approximation);

@@ -45,10 +45,13 @@ export function isDepthwise(geometry: Geometry): boolean {
 /** Weights in the order of the kernel: per group `[output channel][K]`. */
 export interface KernelWeights {
   readonly groups: number;
+  /** K, filled up with a zero where it is odd. */
   readonly inner: number;
   /** Output channels of one group. */
   readonly columns: number;
   readonly data: Int8Array;
+  /** Σ of the weights of every output channel. */
+  readonly sums: Int32Array;
 }
 
 /**
@@ -57,25 +60,28 @@ export interface KernelWeights {
  * @throws `internal` where it has another size
  */
 export function arrangeWeights(geometry: Geometry, weight: Int8Array): KernelWeights {
-  if (geometry.kind === 'product') {
-    const { inner, columns } = geometry;
-    expectLength(weight, inner * columns);
-    const data = new Int8Array(weight.length);
-    for (let k = 0; k < inner; k++) for (let n = 0; n < columns; n++) data[n * inner + k] = weight[k * columns + n]!;
-    return { groups: 1, inner, columns, data };
+  const conv = geometry.kind === 'conv';
+  const groups = conv ? geometry.groups : 1;
+  const depth = conv ? geometry.channels / groups : geometry.inner;
+  const window = conv ? product(geometry.kernel) : 1;
+  const channels = conv ? geometry.outChannels : geometry.columns;
+  const length = depth * window;
+  if (weight.length !== channels * length) {
+    throw new QuantscopeError('internal', `A weight of ${weight.length} values where its layer needs another number.`);
   }
-  const { groups, channels, outChannels } = geometry;
-  const depth = channels / groups;
-  const window = product(geometry.kernel);
-  expectLength(weight, outChannels * depth * window);
-  const data = new Int8Array(weight.length);
-  for (let n = 0; n < outChannels; n++) {
-    const start = n * depth * window;
+  const inner = length + (length % 2);
+  const data = new Int8Array(channels * inner);
+  const sums = new Int32Array(channels);
+  for (let n = 0; n < channels; n++) {
     for (let c = 0; c < depth; c++) {
-      for (let w = 0; w < window; w++) data[start + w * depth + c] = weight[start + c * window + w]!;
+      for (let w = 0; w < window; w++) {
+        const value = weight[conv ? (n * depth + c) * window + w : c * channels + n]!;
+        data[n * inner + w * depth + c] = value;
+        sums[n]! += value;
+      }
     }
   }
-  return { groups, inner: depth * window, columns: outChannels / groups, data };
+  return { groups, inner, columns: channels / groups, data, sums };
 }
 
 export interface Saturation {
@@ -113,7 +119,7 @@ export function emulateSaturation(
       total.signalPower += (exact[channel]! * scale) ** 2;
     }
     total.clipped += clipped;
-    total.pairs += Math.ceil(weights.inner / 2) * channels;
+    total.pairs += (weights.inner / 2) * channels;
   }
   return total;
 }
@@ -130,13 +136,12 @@ export interface KernelSums {
 /** The accumulators of all output channels at one output position. */
 export function kernelSums(
   geometry: Geometry,
-  { groups, inner, columns, data }: KernelWeights,
+  { groups, inner, columns, data, sums: weightSums }: KernelWeights,
   input: Uint8Array,
   zeroPoint: number,
   position: number,
 ): KernelSums {
-  // An odd K is filled up with zeros.
-  const patch = new Uint8Array(inner + (inner % 2));
+  const patch = new Uint8Array(inner);
   const exact = new Int32Array(groups * columns);
   const lost = new Int32Array(groups * columns);
   let clipped = 0;
@@ -144,16 +149,18 @@ export function kernelSums(
     readPatch(geometry, input, zeroPoint, position, group, patch);
     for (let channel = group * columns; channel < (group + 1) * columns; channel++) {
       const start = channel * inner;
+      let sum = 0;
+      let over = 0;
       for (let k = 0; k < inner; k += 2) {
-        const w0 = data[start + k]!;
-        const w1 = k + 1 < inner ? data[start + k + 1]! : 0;
-        const sum = patch[k]! * w0 + patch[k + 1]! * w1;
-        exact[channel]! += sum - zeroPoint * (w0 + w1);
-        if (sum > 32767 || sum < -32768) {
-          lost[channel]! += sum > 0 ? sum - 32767 : sum + 32768;
+        const pair = patch[k]! * data[start + k]! + patch[k + 1]! * data[start + k + 1]!;
+        sum += pair;
+        if (pair > 32767 || pair < -32768) {
+          over += pair > 0 ? pair - 32767 : pair + 32768;
           clipped++;
         }
       }
+      exact[channel] = sum - zeroPoint * weightSums[channel]!;
+      lost[channel] = over;
     }
   }
   return { exact, lost, clipped };
@@ -224,10 +231,4 @@ function unravel(index: number, shape: readonly number[]): number[] {
 
 function product(factors: readonly number[]): number {
   return factors.reduce((a, b) => a * b, 1);
-}
-
-function expectLength(weight: Int8Array, length: number): void {
-  if (weight.length !== length) {
-    throw new QuantscopeError('internal', `A weight of ${weight.length} values where the layer needs ${length}.`);
-  }
 }

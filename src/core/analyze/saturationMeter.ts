@@ -15,26 +15,28 @@ const POSITIONS = 32;
 const UNIT = Float32Array.of(1);
 
 export class SaturationMeter {
+  readonly #conversion: Conversion;
+  readonly #int8: Graph;
   readonly #counts = new Map<string, { pairs: number; clipped: number }>();
   readonly #weights = new Map<string, KernelWeights>();
 
   /** @param int8 the int8 model's graph, for the weights */
-  constructor(
-    readonly conversion: Conversion,
-    readonly int8: Graph,
-  ) {}
+  constructor(conversion: Conversion, int8: Graph) {
+    this.#conversion = conversion;
+    this.#int8 = int8;
+  }
 
   /** The tensor a layer multiplies with its weight, where that product may saturate. */
   inputOf(layer: PlannedLayer): string | undefined {
     const input = layer.node.input[0] ?? '';
-    const type = this.conversion.activations.get(input)?.type;
-    const weight = this.conversion.weights.get(layer.name)?.type;
+    const type = this.#conversion.activations.get(input)?.type;
+    const weight = this.#conversion.weights.get(layer.name)?.type;
     return layer.quantize && weight === 'int8' && type === 'uint8' ? input : undefined;
   }
 
   /** @param x the fp32 value of {@link inputOf} */
   add(layer: PlannedLayer, x: Tensor, seed: number): void {
-    const { scale, zeroPoint } = this.conversion.activations.get(layer.node.input[0] ?? '') ?? {};
+    const { scale, zeroPoint } = this.#conversion.activations.get(layer.node.input[0] ?? '') ?? {};
     const weight = this.#weightOf(layer);
     if (scale === undefined || zeroPoint === undefined || weight === undefined) return;
     const geometry = geometryOf(layer.node, x.dims, weight.dims);
@@ -68,15 +70,15 @@ export class SaturationMeter {
   }
 
   #weightOf(layer: PlannedLayer): Tensor | undefined {
-    const node = this.int8.nodes.find((candidate) => candidate.name === layer.name);
+    const node = this.#int8.nodes.find((candidate) => candidate.name === layer.name);
     return node?.input.map((name) => this.#integerConstant(name)).find((tensor) => tensor !== undefined);
   }
 
   /** An int8 constant of a layer, itself (QOperator) or behind its DequantizeLinear (QDQ); its rank tells it from a zero point. */
   #integerConstant(name: string): Tensor | undefined {
-    const dequantizer: NodeProto | undefined = this.int8.producer(name);
+    const dequantizer: NodeProto | undefined = this.#int8.producer(name);
     const source = dequantizer?.opType === 'DequantizeLinear' ? (dequantizer.input[0] ?? '') : name;
-    const constant = this.int8.constant(source);
+    const constant = this.#int8.constant(source);
     return constant?.type === 'int8' && constant.dims.length >= 2 ? constant : undefined;
   }
 }

@@ -68,7 +68,9 @@ async function race(
     for (const { session, feeds, times } of round % 2 === 0 ? contestants : contestants.toReversed()) {
       throwIfCancelled(context.signal);
       const start = performance.now();
-      await session.run(feeds);
+      await session.run(feeds).catch((error: unknown) => {
+        throw explained(toQuantscopeError(error), session.inputs);
+      });
       const time = performance.now() - start;
       if (round >= warmup) times.push(time);
     }
@@ -103,6 +105,15 @@ function randomFeeds(
   const shaped = inputs.map((input) => ({ ...input, shape: shapes[input.name] ?? input.shape }));
   const feeds = syntheticFeeds(shaped, seed, 0);
   return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toIndices(tensor)]));
+}
+
+/** A model whose dimensions are not fixed may refuse the sizes that were made up for it. */
+function explained(error: QuantscopeError, inputs: readonly InputInfo[]): QuantscopeError {
+  const open = inputs.filter(({ shape }) => shape.some((dim) => typeof dim === 'string' || dim < 0));
+  if (error.code !== 'runtime-failed' || open.length === 0) return error;
+  const names = open.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
+  const hint = `Not all dimensions are fixed: ${names}. Name a shape that fits, for example \`--shape ${open[0]!.name}=1x3x224x224\`.`;
+  return new QuantscopeError(error.code, error.message, { hint, cause: error });
 }
 
 /** Wide integers are mostly indices into a table; 0 and 1 are inside every table that has a choice. */

@@ -33,7 +33,12 @@ export async function convert(model: OnnxModel, plan: Plan, input: ConvertInput)
   const converted = carryOut(mergeMatMulBias(model, plan), input);
   // The other modes have one form only; the optimizer would just fuse their float operators.
   const conversion = plan.mode === 'static' && plan.format === 'qoperator' ? await toQOperator(converted) : converted;
-  return { ...conversion, model: withOrigin(conversion.model, plan, input) };
+  const warnings = plan.layers.some((layer) => layer.quantize) ? [] : ['There is no layer to quantize in this mode.'];
+  return {
+    ...conversion,
+    model: withOrigin(conversion.model, plan, input),
+    warnings: [...conversion.warnings, ...warnings],
+  };
 }
 
 function carryOut(

@@ -107,7 +107,7 @@ function ruleOf(node: NodeProto, { backend, mode }: PlanInput): OpRule | undefin
   return Object.hasOwn(backend.ops, key) ? backend.ops[key] : undefined;
 }
 
-function isConstantNode(node: NodeProto): boolean {
+export function isConstantNode(node: NodeProto): boolean {
   return node.opType === 'Constant' && canonicalDomain(node.domain) === '';
 }
 
@@ -130,8 +130,8 @@ function reasonAgainst(
   if (overrides.get(node.name)?.quantize === false) return 'excluded';
   if (subgraphs(node).length > 0) return 'in-subgraph';
   const typeOf = (name: string): string | undefined => tensors.get(name)?.type ?? graph.constant(name)?.type;
-  const output = outputOf(node);
-  const type = tensors.get(output)?.type;
+  // Optional outputs that are left out have the name ''.
+  const type = tensors.get(node.output.find((name) => name !== '') ?? '')?.type;
   if (type === undefined) return 'type-unknown';
   if (type !== 'float32')
     return ['Shape', 'Size', 'NonZero', 'ConstantOfShape', 'Range'].includes(node.opType)
