@@ -19,9 +19,10 @@ const FOLDERS = {
   core: { imports: ['shared'], builtins: OUTSIDE_WORLD, globals: ['fetch', 'WebSocket'] },
   engine: { imports: ['core', 'shared'] },
   server: { imports: ['core', 'shared'] },
-  cli: { imports: ['core', 'shared'] },
+  // The client starts the engine and speaks to it; it imports nothing of ours but shared.
+  cli: { imports: ['core', 'shared', 'engine/client'] },
   torch: { imports: ['core', 'shared'] },
-  extension: { imports: ['shared'] },
+  extension: { imports: ['shared', 'engine/client'] },
   webview: { imports: ['src/shared'], root: 'webview', builtins: builtinModules },
 };
 

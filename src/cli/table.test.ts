@@ -39,7 +39,7 @@ describe('table', () => {
     ];
     const coloured = table(columns, rows, styleFor(true, {}));
     assert.notEqual(coloured, table(columns, rows, PLAIN));
-    assert.equal(coloured.replace(/\u001b\[\d+m/g, ''), table(columns, rows, PLAIN));
+    assert.equal(coloured.replace(/\p{Cc}\[\d+m/gu, ''), table(columns, rows, PLAIN));
   });
 });
 

@@ -1,9 +1,8 @@
 /** Writing files so that a reader only ever sees the old content or the whole new one. */
 
-import { randomBytes } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import * as path from 'node:path';
 import { toQuantscopeError } from '../shared/errors';
+import { temporaryName } from './staleFiles';
 
 /**
  * Replaces `file` by what `fill` writes: into a temporary file of the same folder (a rename is
@@ -12,7 +11,7 @@ import { toQuantscopeError } from '../shared/errors';
  * @throws `disk-full`, `file-not-found` for a missing folder, `file-unwritable`
  */
 export async function replaceFile<T>(file: string, fill: (handle: FileHandle) => Promise<T>): Promise<T> {
-  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = temporaryName(file);
   try {
     // `wx`: never write through a file or link that happens to have the name.
     const handle = await open(temporary, 'wx');

@@ -113,5 +113,5 @@ export function toFloat32(tensor: Tensor): Float32Array {
     return new Float32Array(widened.buffer);
   }
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float32Array.from(data, Number);
-  return Float32Array.from(data as Exclude<typeof data, Float32Array | BigInt64Array | BigUint64Array>);
+  return Float32Array.from(data);
 }

@@ -7,8 +7,13 @@ import { closest, didYouMean, editDistance } from './closest';
 function slowDistance(a: string, b: string): number {
   if (a === '' || b === '') return a.length + b.length;
   const [x, y] = [a.slice(1), b.slice(1)];
-  const best = Math.min(slowDistance(x, b) + 1, slowDistance(a, y) + 1, slowDistance(x, y) + (a[0] === b[0] ? 0 : 1));
-  const swapped = a.length > 1 && b.length > 1 && a[0] === b[1] && a[1] === b[0];
+  const best = Math.min(
+    slowDistance(x, b) + 1,
+    slowDistance(a, y) + 1,
+    slowDistance(x, y) + (a.charCodeAt(0) === b.charCodeAt(0) ? 0 : 1),
+  );
+  const swapped =
+    a.length > 1 && b.length > 1 && a.charCodeAt(0) === b.charCodeAt(1) && a.charCodeAt(1) === b.charCodeAt(0);
   return swapped ? Math.min(best, slowDistance(a.slice(2), b.slice(2)) + 1) : best;
 }
 

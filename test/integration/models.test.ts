@@ -25,7 +25,7 @@ import { sortCases, writeMagikaSamples, writeSortCases, writeSpeechWindows } fro
 const SAMPLES = 4;
 
 async function feedsFor({ recipe, model }: Report, count: number): Promise<Feeds[]> {
-  const dataset = await openDataset(recipe.calibration!.data, model.inputs as Parameters<typeof openDataset>[1], {
+  const dataset = await openDataset(recipe.calibration!.data, model.inputs, {
     baseDir: '/',
     preprocess: preprocessOf(recipe.preprocess),
     samples: count,

@@ -257,7 +257,8 @@ async function openSessions(options: AnalyzeOptions, group: Group, int8: Graph, 
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const shadow = buildShadow(int8, conversion, tensors, group.layers);
   const inputs = new Set(fp32.inputs);
-  const references = [...group.taps.map((tap) => tap.tensor), ...(shadow?.inputs ?? [])].filter((n) => !inputs.has(n));
+  const compared = [...group.taps, ...(shadow === null ? [] : [...shadow.taps.values()].flat())];
+  const references = [...compared.map((tap) => tap.tensor), ...(shadow?.inputs ?? [])].filter((n) => !inputs.has(n));
   const opened: Session[] = [];
   const open = async (model: OnnxModel): Promise<Session> => {
     const session = await openSession(model, threads);

@@ -30,7 +30,7 @@ function rounded(
 function assertClose(actual: Float32Array | undefined, expected: readonly number[]): void {
   assert.equal(actual?.length, expected.length);
   expected.forEach((wanted, i) =>
-    assert.ok(Math.abs(actual![i]! - wanted) < 1e-5, `[${i}] is ${actual![i]}, not ${wanted}`),
+    assert.ok(Math.abs(actual[i]! - wanted) < 1e-5, `[${i}] is ${actual[i]}, not ${wanted}`),
   );
   assert.ok(
     expected.some((wanted) => Math.abs(wanted) > 1e-3),

@@ -33,24 +33,24 @@ export function convertDynamic(model: OnnxModel, plan: Plan, convention: Convent
 }
 
 class DynamicConverter {
+  readonly #plan: Plan;
+  readonly #convention: Convention;
   readonly #graph: Graph;
   readonly #editor: ModelEditor;
   readonly #nodes: ReadonlyMap<string, NodeProto>;
   readonly #quantized = new Map<string, RuntimeQuantized>();
   readonly #weights = new Map<string, QuantizedWeight>();
 
-  constructor(
-    model: OnnxModel,
-    private readonly plan: Plan,
-    private readonly convention: Convention,
-  ) {
+  constructor(model: OnnxModel, plan: Plan, convention: Convention) {
+    this.#plan = plan;
+    this.#convention = convention;
     this.#graph = new Graph(model);
     this.#editor = new ModelEditor(model);
     this.#nodes = this.#editor.nodesByName();
   }
 
   convert(): Conversion {
-    for (const layer of this.plan.layers) {
+    for (const layer of this.#plan.layers) {
       if (layer.quantize && layer.weight !== null) this.#convertLayer(layer, layer.weight);
     }
     return { model: this.#editor.finish(), activations: new Map(), weights: this.#weights, warnings: [] };
@@ -72,7 +72,7 @@ class DynamicConverter {
     const weight = transposed ? transpose(stored) : stored;
     const axis = weightPlan.axis === null ? null : weight.dims.length - 1;
     const plan = { ...weightPlan, axis };
-    const params = weightParams(weight, plan, { convention: this.convention, order: columnOrder });
+    const params = weightParams(weight, plan, { convention: this.#convention, order: columnOrder });
     const integers = quantizeWeight(weight, plan, params);
 
     const editor = this.#editor;

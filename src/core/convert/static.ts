@@ -37,6 +37,10 @@ interface GroupParams {
 }
 
 class StaticConverter {
+  readonly #plan: Plan;
+  readonly #ranges: ReadonlyMap<string, Range>;
+  readonly #convention: Convention;
+  readonly #means: ReadonlyMap<string, Float32Array>;
   readonly #graph: Graph;
   readonly #editor: ModelEditor;
   readonly #nodes: ReadonlyMap<string, NodeProto>;
@@ -47,22 +51,26 @@ class StaticConverter {
 
   constructor(
     model: OnnxModel,
-    private readonly plan: Plan,
-    private readonly ranges: ReadonlyMap<string, Range>,
-    private readonly convention: Convention,
-    private readonly means: ReadonlyMap<string, Float32Array>,
+    plan: Plan,
+    ranges: ReadonlyMap<string, Range>,
+    convention: Convention,
+    means: ReadonlyMap<string, Float32Array>,
   ) {
+    this.#plan = plan;
+    this.#ranges = ranges;
+    this.#convention = convention;
+    this.#means = means;
     this.#graph = new Graph(model);
     this.#editor = new ModelEditor(model);
     this.#nodes = this.#editor.nodesByName();
   }
 
   convert(): Conversion {
-    const quantized = this.plan.layers.filter((layer) => layer.quantize);
+    const quantized = this.#plan.layers.filter((layer) => layer.quantize);
     this.#makeGroups();
     for (const layer of quantized) this.#foldActivations(layer);
     const madeByInt8 = new Map(quantized.flatMap((layer) => layer.outputs.map((name) => [name, layer] as const)));
-    for (const activation of this.plan.activations.values()) {
+    for (const activation of this.#plan.activations.values()) {
       this.#addPair(activation, madeByInt8.get(activation.tensor), quantized);
     }
     for (const layer of quantized) this.#quantizeWeight(layer);
@@ -79,7 +87,7 @@ class StaticConverter {
   /** One scale and zero point a group, from the union of its members' ranges. */
   #makeGroups(): void {
     const members = new Map<string, ActivationPlan[]>();
-    for (const activation of this.plan.activations.values()) {
+    for (const activation of this.#plan.activations.values()) {
       const list = members.get(activation.group);
       if (list === undefined) members.set(activation.group, [activation]);
       else list.push(activation);
@@ -90,7 +98,7 @@ class StaticConverter {
       const found = list.map((activation) => this.#rangeOf(activation));
       const range = { min: Math.min(...found.map((r) => r.min)), max: Math.max(...found.map((r) => r.max)) };
       const spec: QuantSpec = { bits: first.type.endsWith('16') ? 16 : 8, ...first };
-      const params = paramsOf(range, spec, this.convention);
+      const params = paramsOf(range, spec, this.#convention);
       const { scale } = params;
       // Nothing but zeros was seen: most often a Relu that never opened, whose cut at 0 must stay.
       const zeroPoint = range.min === range.max && !first.symmetric ? first.qmin : params.zeroPoint;
@@ -109,14 +117,14 @@ class StaticConverter {
   #rangeOf({ tensor, fixedRange }: ActivationPlan): Range {
     const constant = this.#graph.constant(tensor);
     if (constant !== undefined) return spanOf(toFloat32(constant));
-    const range = fixedRange ?? this.ranges.get(tensor);
+    const range = fixedRange ?? this.#ranges.get(tensor);
     if (range === undefined)
       throw new QuantscopeError('plan-impossible', `The range of the tensor "${tensor}" was not measured.`);
     return range;
   }
 
   #groupOf(tensor: string): GroupParams {
-    const plan = this.plan.activations.get(tensor);
+    const plan = this.#plan.activations.get(tensor);
     const group = plan === undefined ? undefined : this.#groups.get(plan.group);
     if (group === undefined) throw new QuantscopeError('internal', `The tensor "${tensor}" has no scale.`);
     return group;
@@ -206,7 +214,7 @@ class StaticConverter {
     const bias = layer.bias === null ? undefined : this.#graph.constant(layer.bias);
     const inputScale = input === undefined ? 1 : this.#groupOf(input).scale;
     const params = weightParams(weight, plan, {
-      convention: this.convention,
+      convention: this.#convention,
       inputScale,
       ...(bias === undefined ? {} : { bias: toFloat32(bias) }),
       order: productOrder(original),
@@ -220,7 +228,7 @@ class StaticConverter {
       params.zeroPoints,
       plan.axis,
     );
-    const means = input === undefined ? undefined : this.means.get(input);
+    const means = input === undefined ? undefined : this.#means.get(input);
     const shift = means === undefined ? undefined : outputShift(original, weight, integers, params, means);
     const corrected = correctBias(bias === undefined ? undefined : toFloat32(bias), shift);
     const biasInput = BIAS_INPUT[original.opType];

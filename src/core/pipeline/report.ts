@@ -84,7 +84,7 @@ function weightReports(layer: PlannedLayer, { prepared, conversion }: LayerSourc
     const proto = name === '' ? undefined : graph.initializer(name);
     // Scalars and shapes are parameters of the operator, not weights.
     if (proto === undefined || proto.dims.length === 0) return [];
-    const isWeight = quantized !== undefined && name === quantized.tensor;
+    const isWeight = quantized?.tensor === name;
     const isBias = layer.bias === name;
     if (!isWeight && !isBias) return [];
     const quantization: QuantParams | null = isWeight

@@ -54,7 +54,7 @@ export const CONDITIONS: Readonly<Record<Condition, Check>> = {
     reason: 'shape-dynamic',
     holds: ({ node, tensors }) => {
       const shape = tensors.get(outputOf(node))?.shape;
-      return shape !== undefined && shape.every((dim, axis) => axis === 0 || typeof dim === 'number');
+      return shape?.every((dim, axis) => axis === 0 || typeof dim === 'number') === true;
     },
   },
   'two-dimensional': {

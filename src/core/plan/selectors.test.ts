@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { LayerOverride } from '../../shared/recipe';
-import { editDistance, nearestNames, resolveOverrides, scopeOf } from './selectors';
+import { nearestNames, resolveOverrides, scopeOf } from './selectors';
 
 const NODES = [
   { name: 'features/0/conv', op: 'Conv' },
@@ -110,24 +110,5 @@ describe('a selector that means nothing', () => {
   test('at most three names are suggested', () => {
     const names = Array.from({ length: 9 }, (_, i) => `conv${i}`);
     assert.equal(nearestNames('conv', names).length, 3);
-  });
-});
-
-describe('edit distance', () => {
-  const word = fc.string({ maxLength: 8 });
-
-  test('is a metric', () => {
-    fc.assert(
-      fc.property(word, word, word, (a, b, c) => {
-        assert.equal(editDistance(a, b), editDistance(b, a));
-        assert.equal(editDistance(a, b) === 0, a === b);
-        assert.ok(editDistance(a, c) <= editDistance(a, b) + editDistance(b, c));
-      }),
-    );
-  });
-
-  test('counts single edits', () => {
-    assert.equal(editDistance('kitten', 'sitting'), 3);
-    assert.equal(editDistance('', 'abc'), 3);
   });
 });

@@ -2,6 +2,7 @@
 
 import { QuantscopeError } from '../../shared/errors';
 import type { LayerOverride } from '../../shared/recipe';
+import { editDistance } from '../../shared/closest';
 import { globToRegExp } from '../glob';
 
 export interface Selectable {
@@ -66,12 +67,18 @@ export function resolveOverrides(
   const byStrength = KINDS.flatMap((kind) => parsed.filter(({ selector }) => selector.kind === kind));
   const overrides = new Map<string, NodeOverride>();
   for (const { entry, selector } of byStrength) {
-    const { select: _select, because: _because, ...settings } = entry;
+    const settings = settingsOf(entry);
     for (const node of nodes) {
       if (selector.matches(node)) overrides.set(node.name, { ...overrides.get(node.name), ...settings });
     }
   }
   return overrides;
+}
+
+function settingsOf({ quantize, activations, weights, observer, percentile }: LayerOverride): NodeOverride {
+  const settings = { quantize, activations, weights, observer, percentile };
+  // A key that is not set must not hide one that a weaker entry sets.
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 function unmatched(select: string, nodes: readonly Selectable[]): QuantscopeError {
@@ -101,18 +108,4 @@ export function nearestNames(wanted: string, candidates: readonly string[]): str
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, 3)
     .map(({ name }) => name);
-}
-
-/** Levenshtein's distance. */
-export function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(previous[j]! + 1, current[j - 1]! + 1, substitution));
-    }
-    previous = current;
-  }
-  return previous[b.length]!;
 }

@@ -8,6 +8,7 @@ import { REASONS, type ReasonCode } from '../../shared/reasons';
 import type { Conversion } from '../convert/types';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { opKey, type Graph } from '../onnx/graph';
+import { canonicalDomain } from '../onnx/model';
 import { elementTypeOf } from '../onnx/tensorProto';
 import type { Plan, PlannedLayer } from '../plan/types';
 
@@ -78,6 +79,17 @@ function localOp(node: NodeProto): string {
   return opKey(node).replace(/^com\.microsoft:/, '');
 }
 
+/**
+ * The node that a kernel mainly came from: the runtime calls fusions `fused X` and `X/MatMulScaleFusion/`,
+ * and copies of X in another layout `X_token_7`.
+ */
+export function stemOf(name: string): string {
+  return name
+    .replace(/_token_\d+$/, '')
+    .replace(/^fused /, '')
+    .replace(/\/\w+Fusion\/?$/, '');
+}
+
 /** What a layer became in the runtime's graph. */
 export interface Kernel {
   /** Name of the node in that graph. */
@@ -102,7 +114,8 @@ export interface Verdict {
  */
 export function findKernels(plan: Plan, conversion: Conversion, optimized: Graph): Map<string, Kernel> {
   const integers = quantizedTensors(optimized);
-  const byName = new Map(optimized.nodes.filter((n) => n.name !== '' && !isConversion(n)).map((n) => [n.name, n]));
+  const kept = optimized.nodes.filter((node) => node.name !== '' && !isConversion(node));
+  const byName = new Map([...kept.map((n) => [stemOf(n.name), n] as const), ...kept.map((n) => [n.name, n] as const)]);
   const kernels = new Map<string, Kernel>();
   for (const layer of plan.layers) {
     const node = byName.get(layer.name) ?? makerOf(layer, conversion, optimized) ?? namedLike(layer.fused, byName);
@@ -154,12 +167,17 @@ function makesIntegers(node: NodeProto, integers: ReadonlySet<string>): boolean 
   if (LEAVES_INTEGERS.has(op)) return false;
   const result = INT8_KERNELS[opKey(node)];
   if (result === 'either') return (node.input[QGEMM_OUTPUT_SCALE] ?? '') !== '';
-  return result === undefined ? node.input.some((name) => integers.has(name)) : result === 'integer';
+  return result === undefined ? movesIntegers(node, integers) : result === 'integer';
+}
+
+/** The runtime's own operators outside the table only read integer weights (MatMulNBits) and compute in float. */
+function movesIntegers(node: NodeProto, integers: ReadonlySet<string>): boolean {
+  return canonicalDomain(node.domain) === '' && node.input.some((name) => integers.has(name));
 }
 
 /** A kernel of the table, or one that moves quantized integers, such as a MaxPool or Reshape of uint8. */
 function runsOnIntegers(node: NodeProto, integers: ReadonlySet<string>): boolean {
-  return opKey(node) in INT8_KERNELS || (!isConversion(node) && node.input.some((name) => integers.has(name)));
+  return opKey(node) in INT8_KERNELS || (!isConversion(node) && movesIntegers(node, integers));
 }
 
 /**

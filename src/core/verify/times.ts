@@ -5,7 +5,7 @@ import type { NodeProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
 import type { Plan, PlannedLayer } from '../plan/types';
 import type { KernelTime } from '../runtime/inspect';
-import { isConversion, tensorsOf } from './kernels';
+import { isConversion, stemOf, tensorsOf } from './kernels';
 
 export interface LayerTimes {
   /** Microseconds of one run by layer name; layers that the runtime merged into another have none. */
@@ -69,15 +69,11 @@ class Owners {
     this.#byTensor.delete('');
   }
 
-  /** `X_token_7` is a copy of X with another layout; `X_nchwc` computes the tensor X in blocks of channels. */
+  /** Nodes in blocks of channels are named after the tensor they compute: `T_nchwc`. */
   of(name: string, outputs: readonly string[] = []): PlannedLayer | undefined {
-    const stem = withoutToken(name);
+    const stem = stemOf(name);
     if (stem.endsWith('_nchwc')) return this.#byTensor.get(stem.slice(0, -'_nchwc'.length));
     const found = this.#byNode.get(name) ?? this.#byNode.get(stem);
-    return found ?? outputs.map((output) => this.#byTensor.get(withoutToken(output))).find((layer) => layer);
+    return found ?? outputs.map((output) => this.#byTensor.get(stemOf(output))).find((layer) => layer);
   }
-}
-
-function withoutToken(name: string): string {
-  return name.replace(/_token_\d+$/, '');
 }

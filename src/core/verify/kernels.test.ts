@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import * as path from 'node:path';
+import { describe, test } from 'node:test';
+import { pairOf } from '../../../test/fixtures/analyze/qdqPair';
+import { buildModel, f32, node, random, randomTensor } from '../normalize/fixtures/models';
+import { Graph } from '../onnx/graph';
+import { readModel, type OnnxModel } from '../onnx/model';
+import type { Plan, PlannedLayer } from '../plan/types';
+import { optimizeModel } from '../runtime/inspect';
+import { makeTensor, type Tensor } from '../tensor';
+import { classify, findKernels, type Verdict } from './kernels';
+
+const FOLDER = path.join(__dirname, '../../../test/fixtures/analyze');
+
+const SCALE = f32([], [1 / 32]);
+const ZERO = makeTensor('uint8', [], Uint8Array.of(128));
+
+/** Nodes and constants of x → QuantizeLinear → DequantizeLinear, for each tensor; `T` becomes `T_dq`. */
+function pairs(...tensors: string[]) {
+  return tensors.flatMap((t) => [
+    node('QuantizeLinear', [t, 's', 'z'], [`${t}_q`]),
+    node('DequantizeLinear', [`${t}_q`, 's', 'z'], [`${t}_dq`]),
+  ]);
+}
+
+async function verdictsOf(fp32: OnnxModel, int8: OnnxModel, change: (plan: Plan) => Plan = (plan) => plan) {
+  const { plan, conversion } = pairOf(fp32, int8);
+  const changed = change(plan);
+  const optimized = new Graph(await optimizeModel(int8, 'extended'));
+  return classify(changed, findKernels(changed, conversion, optimized));
+}
+
+const INPUTS = { x: [1, 4, 6, 6] };
+const WEIGHT = randomTensor('float32', [4, 4, 3, 3], random(3), 0.2);
+
+/** x → Conv → Exp, with Exp's output quantized too. */
+function convAndExp(): { fp32: OnnxModel; int8: OnnxModel } {
+  const constants: Record<string, Tensor> = { w: WEIGHT };
+  const fp32 = buildModel({
+    opset: 13,
+    inputs: INPUTS,
+    constants,
+    nodes: [node('Conv', ['x', 'w'], ['c']), node('Exp', ['c'], ['e']), node('Conv', ['e', 'w'], ['y'])],
+    outputs: ['y'],
+  });
+  const bytes = Int8Array.from(WEIGHT.data as Float32Array, (v) => Math.round(v * 1000));
+  const int8 = buildModel({
+    opset: 13,
+    inputs: INPUTS,
+    constants: {
+      w_q: makeTensor('int8', WEIGHT.dims, bytes),
+      w_s: f32([], [0.001]),
+      w_z: makeTensor('int8', [], Int8Array.of(0)),
+      s: SCALE,
+      z: ZERO,
+    },
+    nodes: [
+      node('DequantizeLinear', ['w_q', 'w_s', 'w_z'], ['w_dq']),
+      ...pairs('x', 'c', 'e'),
+      node('Conv', ['x_dq', 'w_dq'], ['c']),
+      node('Exp', ['c_dq'], ['e']),
+      node('Conv', ['e_dq', 'w_dq'], ['y_raw']),
+      node('QuantizeLinear', ['y_raw', 's', 'z'], ['y_q']),
+      node('DequantizeLinear', ['y_q', 's', 'z'], ['y']),
+    ],
+    outputs: ['y'],
+  });
+  for (const graphNode of new Graph(int8).nodes) if (graphNode.output[0] === 'y_raw') graphNode.name = 'Conv_of_y';
+  return { fp32, int8 };
+}
+
+describe('classify', () => {
+  test('layers that became int8 kernels are quantized, the others are what the plan says', async () => {
+    const verdicts = await verdictsOf(
+      await readModel(path.join(FOLDER, 'fp32.onnx')),
+      await readModel(path.join(FOLDER, 'int8.onnx')),
+    );
+    const kernels = Object.fromEntries(
+      [...verdicts].map(([name, { status, kernel }]) => [name, `${status} ${kernel}`]),
+    );
+    assert.deepEqual(kernels, {
+      conv1: 'quantized QLinearConv',
+      pool: 'quantized MaxPool',
+      conv2: 'quantized QLinearConv',
+      add: 'quantized QLinearAdd',
+      flat: 'quantized Flatten',
+      fc: 'quantized QGemm',
+      sigmoid: 'fallback Sigmoid',
+    });
+  });
+
+  test('a planned layer that the runtime left in float is a fallback', async () => {
+    const { fp32, int8 } = convAndExp();
+    const verdicts = await verdictsOf(fp32, int8);
+    assert.deepEqual(verdicts.get('Exp_of_e'), { status: 'fallback', reason: 'runtime-not-fused', kernel: 'Exp' });
+    assert.deepEqual(verdicts.get('Conv_of_c'), { status: 'quantized', reason: null, kernel: 'QLinearConv' });
+    assert.equal(verdicts.get('Conv_of_y')?.kernel, 'QLinearConv');
+  });
+
+  test('the same model kept in float by the plan keeps the reason of the plan', async () => {
+    const { fp32, int8 } = convAndExp();
+    const excluded = (plan: Plan): Plan => ({
+      ...plan,
+      layers: plan.layers.map((l): PlannedLayer =>
+        l.op === 'Exp' ? { ...l, quantize: false, reason: 'excluded' } : l,
+      ),
+    });
+    const verdict = (await verdictsOf(fp32, int8, excluded)).get('Exp_of_e');
+    assert.deepEqual(verdict, { status: 'float', reason: 'excluded', kernel: 'Exp' } satisfies Verdict);
+  });
+
+  test('the fp32 model is float everywhere, whatever the plan hoped', async () => {
+    const { fp32, int8 } = convAndExp();
+    const { plan, conversion } = pairOf(fp32, int8);
+    const optimized = new Graph(await optimizeModel(fp32, 'extended'));
+    for (const [name, { status }] of classify(plan, findKernels(plan, conversion, optimized))) {
+      assert.equal(status, 'fallback', name);
+    }
+  });
+
+  test('int8 weights alone count as quantized, though the kernel is float', async () => {
+    const { fp32, int8 } = convAndExp();
+    const { plan, conversion } = pairOf(fp32, int8);
+    const optimized = new Graph(await optimizeModel(fp32, 'extended'));
+    const weightOnly: Plan = { ...plan, mode: 'weight-only' };
+    const verdict = classify(weightOnly, findKernels(weightOnly, conversion, optimized)).get('Conv_of_c');
+    assert.deepEqual(verdict, { status: 'quantized', reason: null, kernel: 'Conv' });
+  });
+
+  test('a Relu that the quantizer makes needless has no kernel of its own', async () => {
+    const constants = { s: SCALE, z: makeTensor('uint8', [], Uint8Array.of(0)) };
+    const fp32 = buildModel({ opset: 13, inputs: INPUTS, nodes: [node('Relu', ['x'], ['y'])], outputs: ['y'] });
+    const int8 = buildModel({
+      opset: 13,
+      inputs: INPUTS,
+      constants,
+      nodes: [
+        ...pairs('x'),
+        node('Relu', ['x_dq'], ['raw']),
+        node('QuantizeLinear', ['raw', 's', 'z'], ['y_q']),
+        node('DequantizeLinear', ['y_q', 's', 'z'], ['y']),
+      ],
+      outputs: ['y'],
+    });
+    const verdicts = await verdictsOf(fp32, int8);
+    assert.deepEqual(verdicts.get('Relu_of_y'), { status: 'quantized', reason: null, kernel: null });
+  });
+});

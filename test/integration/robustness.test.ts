@@ -1,0 +1,339 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openSession } from '../../src/core/runtime/session';
+import { removeStaleTemporaries } from '../../src/core/staleFiles';
+import { VERSION } from '../../src/core/version';
+import { EngineClient } from '../../src/engine/client';
+import { ERROR_CODES, QuantscopeError, type ErrorCode } from '../../src/shared/errors';
+import type { QuantizeInput } from '../../src/shared/protocol';
+import type { Report } from '../../src/shared/report';
+import {
+  CLI,
+  errorCodeOf,
+  missing,
+  reportOf,
+  ROOT,
+  runCli,
+  SAMPLES,
+  start,
+  startCli,
+  subfolder,
+  temporaryFolder,
+} from './support';
+
+const skip = missing(SAMPLES);
+const CALIBRATION = path.join(SAMPLES, 'images/calibration');
+const TEMPORARY = /^\..*\.tmp$/;
+const PREPROCESS = { color: 'rgb', scale: 1 / 127.5, mean: 1 } as const;
+
+/** A folder with a copy of the sample's model. */
+function workspace(): { folder: string; model: string; out: string } {
+  const folder = temporaryFolder();
+  const model = path.join(folder, 'shapes.onnx');
+  cpSync(path.join(SAMPLES, 'shapes.onnx'), model);
+  return { folder, model, out: path.join(folder, 'out') };
+}
+
+function quantizeArguments(model: string, out: string, samples: number): string[] {
+  const block = ['--preprocess', JSON.stringify(PREPROCESS)];
+  return ['quantize', model, '--data', CALIBRATION, '--samples', String(samples), ...block, '--out', out, '--json'];
+}
+
+function jobInput(model: string, outDir: string, samples: number): QuantizeInput {
+  return {
+    recipe: { model, preprocess: PREPROCESS, calibration: { data: CALIBRATION, samples } },
+    baseDir: '/',
+    outDir,
+  };
+}
+
+function newEngine(): EngineClient {
+  return new EngineClient({ version: VERSION, entry: path.join(ROOT, 'dist/engine.js') });
+}
+
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+const temporariesIn = (folder: string): string[] =>
+  filesIn(folder).filter((file) => TEMPORARY.test(path.basename(file)));
+
+/** Whatever is there under its final name is whole. */
+async function checkWhole(folder: string): Promise<void> {
+  for (const name of filesIn(folder)) {
+    const file = path.join(folder, name);
+    if (TEMPORARY.test(path.basename(name))) continue;
+    if (name.endsWith('.json')) assert.doesNotThrow(() => JSON.parse(readFileSync(file, 'utf8')) as unknown, name);
+    else if (name.endsWith('.onnx')) await (await openSession(file, { threads: 1 })).close();
+    else assert.match(name, /^calibration\.bin$/);
+  }
+}
+
+/** Numbers in 0…1 that are the same in every run (Mulberry32, https://gist.github.com/tommyettinger/46a874533244883189143505d203312c). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const crashed = (error: unknown): boolean => error instanceof QuantscopeError && error.code === 'engine-crashed';
+
+describe('an engine that is killed', { skip }, () => {
+  test('at ten moments leaves nothing half-written, and the next run succeeds', async (context) => {
+    const { model, out } = workspace();
+    const engine = newEngine();
+    const random = seeded(2);
+    const samples = 32;
+    const quantize = (): Promise<Report> => engine.request('quantize', jobInput(model, out, samples));
+    try {
+      // The second run, with everything loaded, tells how long one takes.
+      await quantize();
+      rmSync(out, { recursive: true });
+      const began = performance.now();
+      await quantize();
+      const duration = performance.now() - began;
+      let killed = 0;
+      for (let moment = 0; moment < 10; moment++) {
+        // One half begins from nothing, the other over the results of the run before.
+        if (moment % 2 === 0) rmSync(out, { recursive: true, force: true });
+        const job = quantize().then(
+          () => 'finished',
+          (error: unknown) => error,
+        );
+        await sleep(random() * duration);
+        const { pid } = engine;
+        if (pid !== undefined) process.kill(pid, 'SIGKILL');
+        const result = await job;
+        if (result !== 'finished') {
+          assert.ok(crashed(result), String(result));
+          killed++;
+        }
+        await checkWhole(out);
+        const report = await quantize();
+        assert.ok(report.counts.quantized > 0);
+        await checkWhole(out);
+        assert.deepEqual(temporariesIn(out), []);
+      }
+      context.diagnostic(`${killed} of 10 kills came before the end`);
+      assert.ok(killed >= 5, `${killed} of 10 kills came before the end`);
+    } finally {
+      await engine.dispose();
+    }
+  });
+
+  test('while it writes a file, what it leaves is removed by the next run', async () => {
+    const { model, out } = workspace();
+    mkdirSync(path.join(out, 'runs'), { recursive: true });
+    const files = [path.join(out, 'report.json'), path.join(out, 'runs', 'now.json')];
+    for (const file of files) {
+      const args = ['--import', 'tsx', path.join(__dirname, 'dieWriting.ts'), file];
+      const { signal, stderr } = await start(process.execPath, args).finished;
+      assert.equal(signal, 'SIGKILL', stderr);
+    }
+    assert.equal(temporariesIn(out).length, 2, 'each left one');
+    reportOf(await runCli(quantizeArguments(model, out, 4)));
+    assert.deepEqual(temporariesIn(out), []);
+  });
+
+  test('temporary files of a process that lives are left alone', async () => {
+    const folder = temporaryFolder();
+    const name = `.report.json.${process.pid}-0123456789ab.tmp`;
+    writeFileSync(path.join(folder, name), '');
+    assert.deepEqual(await removeStaleTemporaries(folder), []);
+    assert.deepEqual(filesIn(folder), [name]);
+  });
+});
+
+describe('cancelling', { skip: process.platform === 'win32' ? 'there is no SIGINT to send' : skip }, () => {
+  const moments: readonly [string, (out: string) => boolean][] = [
+    ['as soon as the output folder is there', existsSync],
+    ['after calibration', (out) => existsSync(path.join(out, 'calibration.json'))],
+  ];
+  for (const [name, reached] of moments) {
+    test(`${name}: exit 130, one document, nothing half-written`, async () => {
+      const { folder, model, out } = workspace();
+      const scratch = subfolder(folder, 'tmp');
+      const { child, finished } = startCli(quantizeArguments(model, out, 200), { env: { TMPDIR: scratch } });
+      while (!reached(out) && child.exitCode === null) await sleep(2);
+      child.kill('SIGINT');
+      const result = await finished;
+      assert.equal(result.code, 130, result.stdout.slice(0, 500) + result.stderr);
+      assert.equal(errorCodeOf(result), 'cancelled');
+      await checkWhole(out);
+      assert.ok(!existsSync(path.join(out, 'report.json')));
+      assert.deepEqual(filesIn(scratch), [], 'no temporary file of the engine is left');
+      reportOf(await runCli(quantizeArguments(model, out, 4)));
+      assert.deepEqual(temporariesIn(out), []);
+    });
+  }
+});
+
+describe('a model that is none', { skip }, () => {
+  const whole = (): Buffer => readFileSync(path.join(SAMPLES, 'shapes.onnx'));
+  const noise = (): Buffer => {
+    const random = seeded(7);
+    return Buffer.from(Array.from({ length: 4096 }, () => Math.floor(256 * random())));
+  };
+  const rows: readonly [string, () => Buffer][] = [
+    ['empty', () => Buffer.alloc(0)],
+    ['cut in half', () => whole().subarray(0, whole().length / 2)],
+    ['cut before its last byte', () => whole().subarray(0, -1)],
+    ['random bytes', noise],
+    ['text', () => Buffer.from('<!doctype html><title>404</title>')],
+    ['a Git LFS pointer', () => Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n')],
+    ['zeros', () => Buffer.alloc(1 << 16)],
+  ];
+  for (const [name, content] of rows) {
+    test(`${name}: exit 2 with a code`, async () => {
+      const { model, out } = workspace();
+      writeFileSync(model, content());
+      const result = await runCli(quantizeArguments(model, out, 4));
+      assert.equal(result.code, 2, result.stdout + result.stderr);
+      const code = errorCodeOf(result) as ErrorCode;
+      assert.ok(code in ERROR_CODES && code !== 'internal', code);
+      assert.ok(!existsSync(out));
+    });
+  }
+
+  test('missing: exit 2', async () => {
+    const { folder, out } = workspace();
+    const result = await runCli(quantizeArguments(path.join(folder, 'none.onnx'), out, 4));
+    assert.equal(result.code, 2);
+    assert.equal(errorCodeOf(result), 'file-not-found');
+  });
+});
+
+/** A mount that only the command and its children see, and that goes with them. */
+function privateMounts(): string | false {
+  if (process.platform !== 'linux') return 'needs mount namespaces of Linux';
+  const { status, stderr, error } = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], {
+    encoding: 'utf8',
+  });
+  return status === 0 ? false : `no private mount: ${error?.message ?? stderr.trim()}`;
+}
+
+const MOUNTED = `
+set -e
+mount -t tmpfs -o size="$SIZE" tmpfs "$OUT"
+cp -r "$FORMER"/. "$OUT"
+[ "$READ_ONLY" = no ] || mount -o remount,ro "$OUT"
+set +e
+"$@"
+status=$?
+cp -r "$OUT"/. "$AFTER"
+exit $status
+`;
+
+describe('an output folder that cannot be written', { skip: skip === false ? privateMounts() : skip }, () => {
+  const rows: readonly [string, boolean, ErrorCode][] = [
+    ['full', false, 'disk-full'],
+    ['read-only', true, 'file-unwritable'],
+  ];
+  for (const [name, readOnly, code] of rows) {
+    // With another number of samples the calibration is what does not fit; with the same, the model.
+    for (const samples of [8, 4]) {
+      test(`${name}, ${samples} samples: "${code}", and the former results are as they were`, async () => {
+        const { folder, model, out: former } = workspace();
+        reportOf(await runCli(quantizeArguments(model, former, 4)));
+        const [out, after] = [subfolder(folder, 'mounted'), subfolder(folder, 'after')];
+        const pages = filesIn(former)
+          .map((file) => Math.ceil(readFileSync(path.join(former, file)).length / 4096))
+          .reduce((a, b) => a + b, 0);
+        const env = {
+          ...{ SIZE: String((pages + 4) * 4096), OUT: out, FORMER: former, AFTER: after },
+          READ_ONLY: readOnly ? 'yes' : 'no',
+        };
+        const command = [process.execPath, CLI, ...quantizeArguments(model, out, samples)];
+        const result = await start('unshare', ['-rm', 'sh', '-c', MOUNTED, 'sh', ...command], { env }).finished;
+        assert.equal(errorCodeOf(result), code);
+        assert.equal(result.code, ERROR_CODES[code].exit, result.stdout + result.stderr);
+        assert.deepEqual(filesIn(after), filesIn(former));
+        for (const file of filesIn(former)) {
+          assert.ok(readFileSync(path.join(after, file)).equals(readFileSync(path.join(former, file))), file);
+        }
+      });
+    }
+  }
+});
+
+/** All of a report's layers but the times, which differ from run to run. */
+function layersOf({ layers }: Report): object[] {
+  return layers.map((layer) => ({ ...layer, time: null }));
+}
+
+test('calibration is reused as long as model, data and preprocessing are the same', { skip }, async () => {
+  const { model, out } = workspace();
+  const base = quantizeArguments(model, out, 16);
+  const run = async (...more: readonly string[]): Promise<Report> => reportOf(await runCli([...base, ...more]));
+  const cached = (report: Report): boolean | undefined => report.calibration?.cached;
+
+  const first = await run();
+  assert.equal(cached(first), false);
+  const second = await run();
+  assert.equal(cached(second), true);
+  assert.deepEqual(layersOf(second), layersOf(first));
+
+  const observer = await run('--observer', 'entropy');
+  assert.equal(cached(observer), true);
+  assert.notDeepEqual(layersOf(observer), layersOf(first), 'another observer gives other ranges');
+  const name = first.layers.find((layer) => layer.op === 'Conv' && layer.status === 'quantized')!.name;
+  const excluded = await run('--exclude', name);
+  assert.equal(cached(excluded), true);
+  assert.deepEqual(excluded.layers.find((layer) => layer.name === name)?.reason, 'excluded');
+
+  assert.equal(cached(await run('--preprocess', JSON.stringify({ ...PREPROCESS, color: 'bgr' }))), false);
+  assert.equal(cached(await run('--samples', '8')), false);
+  const again = await run();
+  assert.equal(cached(again), false);
+  assert.deepEqual(layersOf(again), layersOf(first));
+
+  const file = path.join(out, 'calibration.bin');
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(file, bytes);
+  const damaged = await run();
+  assert.equal(cached(damaged), false, 'a damaged cache is measured again');
+  assert.deepEqual(layersOf(damaged), layersOf(first));
+});
+
+test('two jobs at once run one after the other', { skip }, async () => {
+  const { folder, model } = workspace();
+  const engine = newEngine();
+  const order: number[] = [];
+  const job = (index: number): Promise<Report> =>
+    engine.request('quantize', jobInput(model, path.join(folder, `out${index}`), 8), {
+      onProgress: () => order.push(index),
+    });
+  try {
+    const [first, second] = await Promise.all([job(0), job(1)]);
+    assert.deepEqual(layersOf(first), layersOf(second));
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+    );
+    assert.deepEqual([...new Set(order)], [0, 1]);
+  } finally {
+    await engine.dispose();
+  }
+});
+
+test('two programs at once with the same output folder do not disturb each other', { skip }, async () => {
+  const { model, out } = workspace();
+  const finished = await Promise.all([1, 2].map(() => runCli(quantizeArguments(model, out, 8))));
+  const [first, second] = finished.map(reportOf);
+  assert.deepEqual(layersOf(first!), layersOf(second!));
+  await checkWhole(out);
+  assert.deepEqual(temporariesIn(out), []);
+});
