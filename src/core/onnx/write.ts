@@ -21,6 +21,7 @@ import {
 } from './generated/onnx_pb';
 import { cloneModel, graphOf, serializeModel, shallow, type OnnxModel } from './model';
 import { dimsOf, elementTypeOf } from './tensorProto';
+import { initializersOf, isExternal } from './tensors';
 
 /** Below the 2 GiB of a protobuf message, with room for everything that is not a tensor. */
 const EMBEDDED_LIMIT = 1.9e9;
@@ -71,22 +72,6 @@ export async function writeModel(
       { path: dataFile, bytes: size },
     ],
   };
-}
-
-function isExternal(tensor: TensorProto): boolean {
-  return tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
-}
-
-function initializersOf(graph: GraphProto): TensorProto[] {
-  return [...graph.initializer, ...attributeTensors(graph)];
-}
-
-/** Tensors of `Constant` nodes and of the subgraphs. */
-function attributeTensors(graph: GraphProto): TensorProto[] {
-  return graph.node.flatMap((node) => [
-    ...node.attribute.flatMap((a) => (a.t === undefined ? a.tensors : [a.t])),
-    ...subgraphs(node).flatMap(initializersOf),
-  ]);
 }
 
 /** Writes every large tensor of `model` (edited) to `handle`; returns the size of the file. */

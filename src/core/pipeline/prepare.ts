@@ -13,6 +13,7 @@ import type { Backend } from '../backends/types';
 import { normalizeModel, type NormalizeStep } from '../normalize/normalize';
 import { Graph } from '../onnx/graph';
 import { opsetVersion, readModel, type OnnxModel } from '../onnx/model';
+import { externalFiles } from '../onnx/tensors';
 import { makePlan, requiredOpset } from '../plan/plan';
 import type { Plan } from '../plan/types';
 import { productsSaturate } from '../runtime/cpu';
@@ -49,6 +50,7 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
   onProgress?.({ stage: 'read', done: 0, total: 1 });
   const file = path.resolve(baseDir, recipe.model);
   const original = await readModel(file);
+  const files = [file, ...externalFiles(original)];
   // Loaded as it is first: what the runtime refuses is refused here, with its own words.
   const session = await openSession(file, { level: 'disabled', threads: 1 });
   const { inputs, outputs } = session;
@@ -94,8 +96,8 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
     isa,
     describe: {
       path: file,
-      sha256: await hashFile(file),
-      bytes: await modelBytes(file, original),
+      sha256: await hashFiles(files),
+      bytes: await sizeOf(files),
       opset: opsetVersion(original) ?? 0,
       producer: `${original.proto.producerName} ${original.proto.producerVersion}`.trim(),
       inputs,
@@ -111,20 +113,14 @@ async function isaOf(recipe: Recipe): Promise<Isa> {
   return { target, saturates: target === 'avx2', saturatesHere };
 }
 
-async function hashFile(file: string): Promise<string> {
+/** Of the model file alone where it holds everything, else of all its files one after the other. */
+async function hashFiles(files: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  for (const file of files) for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
   return hash.digest('hex');
 }
 
-/** Size on disk with the external data. */
-export async function modelBytes(file: string, { proto }: OnnxModel): Promise<number> {
-  const folder = path.dirname(file);
-  const external = new Set(
-    (proto.graph?.initializer ?? []).flatMap((tensor) =>
-      tensor.externalData.filter((entry) => entry.key === 'location').map((entry) => path.join(folder, entry.value)),
-    ),
-  );
-  const sizes = await Promise.all([file, ...external].map(async (name) => (await stat(name)).size));
+async function sizeOf(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }

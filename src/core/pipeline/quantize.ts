@@ -46,7 +46,8 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
   const name = path.basename(prepared.file, path.extname(prepared.file));
   const outDir = path.resolve(baseDir, job.outDir ?? path.join(path.dirname(prepared.file), `${name}.quant`));
   await mkdir(outDir, { recursive: true });
-  await removeStaleTemporaries(outDir);
+  const runs = path.join(outDir, 'runs');
+  for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
 
   const warnings: string[] = [];
   const dataset = await openCalibrationData(job, prepared, watched);
@@ -141,8 +142,8 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
     warnings,
   };
   const text = `${JSON.stringify(report, null, 1)}\n`;
-  await mkdir(path.join(outDir, 'runs'), { recursive: true });
-  await writeFileAtomic(path.join(outDir, 'runs', `${report.created.replaceAll(':', '-')}.json`), text);
+  await mkdir(runs, { recursive: true });
+  await writeFileAtomic(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
   await writeFileAtomic(path.join(outDir, REPORT_FILE), text);
   return report;
 }

@@ -98,6 +98,8 @@ export interface Kernel {
   readonly op: string;
   /** Whether it computes on, or moves, quantized integers. */
   readonly integer: boolean;
+  /** Whether it is named after the layer; else the layer was merged into the kernel of another. */
+  readonly own: boolean;
 }
 
 export interface Verdict {
@@ -118,10 +120,11 @@ export function findKernels(plan: Plan, conversion: Conversion, optimized: Graph
   const byName = new Map([...kept.map((n) => [stemOf(n.name), n] as const), ...kept.map((n) => [n.name, n] as const)]);
   const kernels = new Map<string, Kernel>();
   for (const layer of plan.layers) {
-    const node = byName.get(layer.name) ?? makerOf(layer, conversion, optimized) ?? namedLike(layer.fused, byName);
-    if (node !== undefined) {
-      kernels.set(layer.name, { node: node.name, op: node.opType, integer: runsOnIntegers(node, integers) });
-    }
+    const own = byName.get(layer.name);
+    const node = own ?? makerOf(layer, conversion, optimized) ?? namedLike(layer.fused, byName);
+    if (node === undefined) continue;
+    const integer = runsOnIntegers(node, integers);
+    kernels.set(layer.name, { node: node.name, op: node.opType, integer, own: own !== undefined });
   }
   return kernels;
 }
@@ -190,7 +193,10 @@ export function classify(plan: Plan, kernels: ReadonlyMap<string, Kernel>): Map<
 
 function verdictOf(plan: Plan, layer: PlannedLayer, kernel: Kernel | undefined): Verdict {
   const op = kernel?.op ?? null;
-  if (kernel?.integer === true) return { status: 'quantized', reason: null, kernel: op };
+  // A float layer may be the last step of its neighbour's int8 kernel, such as the Add of a bias.
+  if (kernel?.integer === true && (layer.quantize || kernel.own)) {
+    return { status: 'quantized', reason: null, kernel: op };
+  }
   if (!layer.quantize) {
     const status = layer.reason === null ? 'float' : REASONS[layer.reason].status;
     return { status, reason: layer.reason, kernel: op };
