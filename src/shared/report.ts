@@ -59,7 +59,7 @@ export interface LayerReport {
   readonly reason: ReasonCode | null;
   /** The kernel that really ran (QLinearConv, Conv, …); `null` where the runtime removed or merged it. */
   readonly kernel: string | null;
-  /** Mean time of the layer's kernels in one run, int8 and fp32, in microseconds. */
+  /** Time of the layer's kernels in one run, the median of several, int8 and fp32, in microseconds. */
   readonly time: { readonly int8: number | null; readonly fp32: number | null };
   /** Multiply-adds of one inference; 0 for operators without. */
   readonly macs: number;
@@ -67,7 +67,7 @@ export interface LayerReport {
   readonly local: ErrorMeasure | null;
   /** fp32 model against the int8 model at the layer's output. */
   readonly accumulated: ErrorMeasure | null;
-  /** Share of pair products that the kernel of this CPU clips (u8×s8 in 16 bits), on calibration data. */
+  /** Share of pair sums that the target's kernel clips (u8×s8 in 16 bits); `null` where it clips none by design. */
   readonly saturation: number | null;
   readonly tensors: readonly TensorReport[];
 }

@@ -18,7 +18,6 @@ const MOVERS = new Set(
   'Reshape Transpose Flatten Squeeze Unsqueeze Gather Slice Split Concat MaxPool Identity DepthToSpace'.split(' '),
 );
 const FLOATS = new Set(['float32', 'float16', 'float64', 'bfloat16']);
-const IN_SUBGRAPH = /^inside a subgraph /;
 
 export async function checkReport(report: Report): Promise<void> {
   const { path: file, bytes } = report.quantized!;

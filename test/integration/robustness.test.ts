@@ -96,25 +96,32 @@ describe('an engine that is killed', { skip }, () => {
     const engine = newEngine();
     const random = seeded(2);
     const samples = 32;
-    const quantize = (): Promise<Report> => engine.request('quantize', jobInput(model, out, samples));
+    const quantize = (onProgress: () => void = () => undefined): Promise<Report> =>
+      engine.request('quantize', jobInput(model, out, samples), { onProgress });
+    const countProgress = async (): Promise<number> => {
+      let events = 0;
+      await quantize(() => events++);
+      return events;
+    };
     try {
-      // The second run, with everything loaded, tells how long one takes.
-      await quantize();
-      rmSync(out, { recursive: true });
-      const began = performance.now();
-      await quantize();
-      const duration = performance.now() - began;
+      // Moments are counted in steps of progress, which are the same on every machine.
+      const steps = { fresh: await countProgress(), cached: await countProgress() };
       let killed = 0;
       for (let moment = 0; moment < 10; moment++) {
         // One half begins from nothing, the other over the results of the run before.
-        if (moment % 2 === 0) rmSync(out, { recursive: true, force: true });
-        const job = quantize().then(
+        const fresh = moment % 2 === 0;
+        if (fresh) rmSync(out, { recursive: true, force: true });
+        let left = Math.ceil(random() * (fresh ? steps.fresh : steps.cached));
+        let pid: number | undefined;
+        const job = quantize(() => {
+          left--;
+          if (left !== 0) return;
+          pid = engine.pid;
+          if (pid !== undefined) process.kill(pid, 'SIGKILL');
+        }).then(
           () => 'finished',
           (error: unknown) => error,
         );
-        await sleep(random() * duration);
-        const { pid } = engine;
-        if (pid !== undefined) process.kill(pid, 'SIGKILL');
         const result = await job;
         // A job that had finished already says nothing of the end of its engine.
         while (engine.pid !== undefined && engine.pid === pid) await sleep(2);

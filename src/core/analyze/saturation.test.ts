@@ -28,7 +28,7 @@ interface Case {
   readonly name: string;
   readonly input: readonly number[];
   readonly weight: readonly number[];
-  readonly attributes: Readonly<Record<string, number | number[]>>;
+  readonly attributes: Readonly<Record<string, number | string | number[]>>;
 }
 
 const CASES: readonly Case[] = [
@@ -41,6 +41,20 @@ const CASES: readonly Case[] = [
   { name: 'grouped', input: [1, 12, 6, 6], weight: [8, 6, 3, 3], attributes: { group: 2 } },
   { name: 'multiplier', input: [1, 4, 6, 6], weight: [8, 1, 3, 3], attributes: { group: 4 } },
   { name: 'depthwise', input: [1, 8, 6, 6], weight: [8, 1, 3, 3], attributes: { group: 8, pads: [1, 1, 1, 1] } },
+  {
+    name: 'same-upper',
+    input: [1, 3, 9, 10],
+    weight: [4, 3, 4, 3],
+    attributes: { auto_pad: 'SAME_UPPER', strides: [2, 2] },
+  },
+  {
+    name: 'same-lower',
+    input: [1, 3, 9, 10],
+    weight: [4, 3, 4, 3],
+    attributes: { auto_pad: 'SAME_LOWER', strides: [2, 2] },
+  },
+  { name: 'valid', input: [1, 3, 9, 10], weight: [4, 3, 4, 3], attributes: { auto_pad: 'VALID' } },
+  { name: 'one-dimension', input: [1, 5, 20], weight: [4, 5, 3], attributes: { pads: [1, 1] } },
   { name: 'product', input: [5, 33], weight: [33, 17], attributes: {} },
   { name: 'one-row', input: [1, 64], weight: [64, 40], attributes: {} },
 ];

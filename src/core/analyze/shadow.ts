@@ -75,7 +75,8 @@ export function buildShadow(
     initializer: [...initializers.values()],
     input: [...inputs].map((name) => {
       const { type, shape } = tensors.get(name)!;
-      return valueInfo(name, type, shape);
+      // The runtime describes a tensor of unknown rank like a scalar.
+      return valueInfo(name, type, shape.length === 0 ? undefined : shape);
     }),
     output: [...new Set([...taps.values()].flatMap((list) => list.map((tap) => tap.int8)))].map(nameOnly),
   });

@@ -227,7 +227,8 @@ async function analyzeErrors(
     plan: prepared.plan,
     tensors: prepared.tensors,
     samples,
-    saturationSamples: SATURATION_SAMPLES,
+    // Elsewhere the products are exact, and a rate would be that of another CPU.
+    saturationSamples: prepared.isa.saturates ? SATURATION_SAMPLES : 0,
     ...(context.threads === undefined ? {} : { threads: context.threads }),
     ...(context.memoryCapBytes === undefined ? {} : { memoryCapBytes: context.memoryCapBytes }),
     ...(context.signal === undefined ? {} : { signal: context.signal }),

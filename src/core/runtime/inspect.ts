@@ -22,15 +22,15 @@ export function nameOnly(name: string): ValueInfoProto {
   return create(ValueInfoProtoSchema, { name });
 }
 
-export function valueInfo(name: string, type: ElementType, shape: readonly (number | string)[]): ValueInfoProto {
-  const dim = shape.map((d) =>
+export function valueInfo(name: string, type: ElementType, shape?: readonly (number | string)[]): ValueInfoProto {
+  const dim = shape?.map((d) =>
     create(TensorShapeProto_DimensionSchema, {
       value: typeof d === 'number' ? { case: 'dimValue', value: BigInt(d) } : { case: 'dimParam', value: d },
     }),
   );
   const tensorType = create(TypeProto_TensorSchema, {
     elemType: dataTypeOf(type),
-    shape: create(TensorShapeProtoSchema, { dim }),
+    ...(dim === undefined ? {} : { shape: create(TensorShapeProtoSchema, { dim }) }),
   });
   return create(ValueInfoProtoSchema, {
     name,
@@ -83,7 +83,7 @@ export async function optimizeModel(
 export interface KernelTime {
   readonly node: string;
   readonly op: string;
-  /** Mean over the runs, in microseconds. */
+  /** Median over the runs, in microseconds: one interruption would spoil a mean. */
   readonly microseconds: number;
 }
 
@@ -134,8 +134,8 @@ function kernelTimes(json: string, runs: number): KernelTime[] {
     times.set(node, entry);
   }
   return [...times].map(([node, { op, durations }]) => {
-    const timed = durations.slice(-runs);
-    return { node, op, microseconds: timed.reduce((a, b) => a + b, 0) / Math.max(1, timed.length) };
+    const timed = durations.slice(-runs).sort((a, b) => a - b);
+    return { node, op, microseconds: timed[Math.floor(timed.length / 2)] ?? 0 };
   });
 }
 

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { pairOf } from '../../../test/fixtures/analyze/qdqPair';
 import { buildModel, f32, node, random, randomTensor } from '../normalize/fixtures/models';
 import { Graph } from '../onnx/graph';
-import { readModel, type OnnxModel } from '../onnx/model';
+import { makeNode, readModel, type OnnxModel } from '../onnx/model';
 import type { Plan, PlannedLayer } from '../plan/types';
 import { optimizeModel } from '../runtime/inspect';
 import { makeTensor, type Tensor } from '../tensor';
@@ -144,5 +144,73 @@ describe('classify', () => {
     });
     const verdicts = await verdictsOf(fp32, int8);
     assert.deepEqual(verdicts.get('Relu_of_y'), { status: 'quantized', reason: null, kernel: null });
+  });
+
+  describe('on graphs made by hand', () => {
+    /** Verdicts for MatMul (planned), Add and Softmax (not), against a graph of the runtime. */
+    function verdictsAgainst(nodes: readonly ReturnType<typeof makeNode>[]): Record<string, string> {
+      const fp32 = buildModel({
+        opset: 13,
+        inputs: { x: [1, 4], m: [4, 4], b: [4] },
+        nodes: [node('MatMul', ['x', 'm'], ['c']), node('Add', ['c', 'b'], ['a']), node('Softmax', ['a'], ['y'])],
+        outputs: ['y'],
+      });
+      const { plan, conversion } = pairOf(fp32, fp32);
+      const planned: Plan = {
+        ...plan,
+        layers: plan.layers.map((l) => ({
+          ...l,
+          quantize: l.op === 'MatMul',
+          reason: l.op === 'MatMul' ? null : 'excluded',
+        })),
+      };
+      const optimized = new Graph(
+        buildModel({
+          opset: 13,
+          inputs: { x: [1, 4], b: [4] },
+          constants: { q: makeTensor('int8', [4, 4], new Int8Array(16)) },
+          nodes,
+          outputs: ['y'],
+        }),
+      );
+      const verdicts = classify(planned, findKernels(planned, conversion, optimized));
+      return Object.fromEntries([...verdicts].map(([name, { status, kernel }]) => [name, `${status} ${kernel}`]));
+    }
+    const kernel = (op: string, name: string, inputs: string[], outputs: string[], domain = 'com.microsoft') =>
+      makeNode({ op, name, inputs, outputs, domain });
+    const softmax = node('Softmax', ['a'], ['y']);
+
+    test('a float layer inside the int8 kernel of its neighbour stays float', () => {
+      const fused = kernel('DynamicQuantizeMatMul', 'MatMul_of_c', ['x', 'q', 'b'], ['a']);
+      assert.deepEqual(verdictsAgainst([fused, softmax]), {
+        MatMul_of_c: 'quantized DynamicQuantizeMatMul',
+        Add_of_a: 'float DynamicQuantizeMatMul',
+        Softmax_of_y: 'float Softmax',
+      });
+    });
+
+    test('a float kernel that reads int8 weights is float, and so is what follows', () => {
+      const fused = kernel('MatMulNBits', 'MatMul_of_c', ['x', 'q', 'b'], ['a']);
+      assert.deepEqual(verdictsAgainst([fused, softmax]), {
+        MatMul_of_c: 'fallback MatMulNBits',
+        Add_of_a: 'float MatMulNBits',
+        Softmax_of_y: 'float Softmax',
+      });
+    });
+
+    test('what a fusion renamed is found', () => {
+      const fused = kernel('FusedMatMul', 'MatMul_of_c/MatMulScaleFusion/', ['x', 'x'], ['a']);
+      assert.equal(verdictsAgainst([fused, softmax])['MatMul_of_c'], 'fallback FusedMatMul');
+      const gemm = kernel('FusedGemm', 'fused MatMul_of_c', ['x', 'x'], ['a']);
+      assert.equal(verdictsAgainst([gemm, softmax])['MatMul_of_c'], 'fallback FusedGemm');
+    });
+
+    test('a data movement that the runtime moved to the integers is quantized, planned or not', () => {
+      const int8 = kernel('QuantizeLinear', 'Q', ['x', 'b'], ['xq'], '');
+      assert.equal(
+        verdictsAgainst([int8, kernel('Transpose', 'Softmax_of_y', ['xq'], ['y'], '')])['Softmax_of_y'],
+        'quantized Transpose',
+      );
+    });
   });
 });

@@ -202,6 +202,8 @@ function verdictOf(plan: Plan, layer: PlannedLayer, kernel: Kernel | undefined):
     return { status, reason: layer.reason, kernel: op };
   }
   // Weights alone in int8 are meant to be computed with in float.
-  if (kernel === undefined || plan.mode === 'weight-only') return { status: 'quantized', reason: null, kernel: op };
+  if (plan.mode === 'weight-only') return { status: 'quantized', reason: null, kernel: op };
+  // What only moves data may vanish into its neighbour; a product that no kernel answers for is not known to be int8.
+  if (kernel === undefined && layer.kind !== 'compute') return { status: 'quantized', reason: null, kernel: op };
   return { status: 'fallback', reason: 'runtime-not-fused', kernel: op };
 }
