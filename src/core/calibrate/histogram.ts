@@ -198,6 +198,23 @@ export class TensorStats {
     a.samples += b.samples;
   }
 
+  /**
+   * Statistics of a tensor that holds in every sample just the values of these tensors together, such
+   * as their Concat. Exact but for the moving average, which becomes the widest of theirs.
+   */
+  static together(parts: readonly TensorStats[]): TensorStats {
+    const all = new TensorStats();
+    for (const part of parts) all.merge(part);
+    const seen = parts.filter((part) => part.count > 0);
+    if (seen.length === 0) return all;
+    all.#state.samples = Math.max(...seen.map((part) => part.samples));
+    all.#state.movingMin = Math.min(...seen.map((part) => part.movingMin));
+    all.#state.movingMax = Math.max(...seen.map((part) => part.movingMax));
+    all.#state.firstMin = Math.min(...seen.map((part) => part.#state.firstMin));
+    all.#state.firstMax = Math.max(...seen.map((part) => part.#state.firstMax));
+    return all;
+  }
+
   bins(): Bins {
     const { top } = this.#state;
     const edges = new Float64Array(SIDE + 1);

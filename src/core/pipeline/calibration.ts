@@ -17,6 +17,7 @@ import { makeTensorProto } from '../onnx/tensorProto';
 import { withOutputs, nameOnly } from '../runtime/inspect';
 import { openSession } from '../runtime/session';
 import { bytesPerElement, makeTensor, toFloat32 } from '../tensor';
+import { addDerived, derivedTensors } from './derived';
 import { elements } from './macs';
 import type { Prepared } from './prepare';
 import type { JobContext } from './types';
@@ -57,9 +58,16 @@ export async function calibrate(
   if (known !== undefined) return { ...known, cached: true };
 
   const sums = new ChannelMeans();
-  const open = async (names: readonly string[]): Promise<CalibrationSession> =>
-    openCalibration(prepared, names, channels, sums, context);
-  const stats = await collectStats(open, tensors, dataset, context);
+  // The means are small and come from inside the graph: the first pass takes all of them.
+  let wanted: ReadonlyMap<string, number> = channels;
+  const open = async (names: readonly string[]): Promise<CalibrationSession> => {
+    const axes = wanted;
+    wanted = new Map();
+    return openCalibration(prepared, names, axes, sums, context);
+  };
+  const derived = derivedTensors(prepared.graph, new Set(tensors.map(({ name }) => name)));
+  const read = tensors.filter(({ name }) => !derived.has(name));
+  const stats = addDerived(await collectStats(open, read, dataset, context), derived);
   const means = sums.finish();
   await mkdir(outDir, { recursive: true });
   await writeStats(path.join(outDir, STATS_FILE), key, stats);
@@ -154,10 +162,9 @@ async function openCalibration(
   const outputs = names.filter((name) => !inputs.has(name));
   const means = new Map<string, string>();
   const measuring = withOutputs(model, outputs);
-  for (const name of names) {
-    const axis = channels.get(name);
+  for (const [name, axis] of channels) {
     const rank = tensors.get(name)?.shape.length;
-    if (axis === undefined || rank === undefined) continue;
+    if (rank === undefined) continue;
     const output = `${name}__channel_mean`;
     addMean(
       measuring,
