@@ -11,6 +11,7 @@ const SHEBANG = '#!/usr/bin/env node';
 const PROGRAMS = [
   { entry: 'src/cli/main.ts', outfile: 'dist/cli.js', executable: true },
   { entry: 'src/engine/main.ts', outfile: 'dist/engine.js', executable: false },
+  { entry: 'src/core/calibrate/statsWorker.ts', outfile: 'dist/statsWorker.js', executable: false },
 ];
 
 async function bundle({ entry, outfile, executable }) {

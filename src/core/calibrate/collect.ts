@@ -6,7 +6,8 @@ import type { OnProgress } from '../../shared/progress';
 import type { Dataset, Feeds } from '../data/types';
 import { toFloat32, type Tensor } from '../tensor';
 import { planGroups, type MeasuredTensor } from './groups';
-import { TensorStats } from './histogram';
+import type { TensorStats } from './histogram';
+import { openSink, type Measured } from './sink';
 
 export const DEFAULT_MEMORY_CAP = 2 ** 30;
 const PROGRESS_INTERVAL_MS = 100;
@@ -40,36 +41,47 @@ export async function collectStats(
   const { memoryCapBytes = DEFAULT_MEMORY_CAP, signal, onProgress } = options;
   const groups = planGroups(tensors, memoryCapBytes);
   const indices = new Map(dataset.ids.map((id, index) => [id, index]));
-  const stats = new Map(tensors.map(({ name }) => [name, new TensorStats()]));
   const step = progressSteps(dataset.count * groups.length, onProgress);
-
-  for (const [pass, names] of groups.entries()) {
-    throwIfCancelled(signal);
-    const session = await open(names);
-    try {
-      let seen = 0;
-      for await (const sample of dataset.samples(signal)) {
-        throwIfCancelled(signal);
-        const outputs = await session.run(sample.feeds);
-        const index = indices.get(sample.id) ?? seen;
-        for (const name of names) {
-          const tensor = outputs[name];
-          if (tensor === undefined) throw new QuantscopeError('internal', `The session gave no tensor "${name}".`);
-          stats.get(name)!.observe(toFloat32(tensor), index);
+  const sink = openSink();
+  let stats: Map<string, TensorStats>;
+  try {
+    for (const [pass, names] of groups.entries()) {
+      throwIfCancelled(signal);
+      const session = await open(names);
+      try {
+        let seen = 0;
+        for await (const sample of dataset.samples(signal)) {
+          throwIfCancelled(signal);
+          const outputs = await session.run(sample.feeds);
+          await sink.observe(indices.get(sample.id) ?? seen, measured(names, outputs, sample.feeds));
+          seen++;
+          step(pass * dataset.count + seen, sample.id);
+          // A run blocks the thread: let cancellation and messages in.
+          await setImmediate();
         }
-        seen++;
-        step(pass * dataset.count + seen, sample.id);
-        // A run blocks the thread: let cancellation and messages in.
-        await setImmediate();
+        if (seen === 0) throw new QuantscopeError('data-empty', `No sample could be read: ${dataset.description}`);
+      } finally {
+        await session.close();
       }
-      if (seen === 0) throw new QuantscopeError('data-empty', `No sample could be read: ${dataset.description}`);
-    } finally {
-      await session.close();
     }
+    stats = await sink.finish();
+  } finally {
+    await sink.close();
   }
   throwIfCancelled(signal);
   onProgress?.({ stage: 'calibrate', done: dataset.count * groups.length, total: dataset.count * groups.length });
   return stats;
+}
+
+/** The tensors of a sample, in memory that the sink may take: a feed stays the dataset's. */
+function measured(names: readonly string[], outputs: Readonly<Record<string, Tensor>>, feeds: Feeds): Measured {
+  return names.map((name) => {
+    const tensor = outputs[name];
+    if (tensor === undefined) throw new QuantscopeError('internal', `The session gave no tensor "${name}".`);
+    const values = toFloat32(tensor);
+    const own = feeds[name] === tensor || values.byteLength < values.buffer.byteLength;
+    return [name, (own ? values.slice() : values) as Float32Array<ArrayBuffer>] as const;
+  });
 }
 
 function progressSteps(total: number, onProgress: OnProgress | undefined): (done: number, message: string) => void {

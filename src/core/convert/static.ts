@@ -6,7 +6,7 @@ import { quantizeArray } from '../calibrate/quantize';
 import { floatAttribute } from '../onnx/attributes';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { Graph } from '../onnx/graph';
-import type { OnnxModel } from '../onnx/model';
+import type { NodeSpec, OnnxModel } from '../onnx/model';
 import type { ActivationPlan, Plan, PlannedLayer } from '../plan/types';
 import { allocate, makeTensor, toFloat32, type Tensor } from '../tensor';
 import { ModelEditor } from './edits';
@@ -143,64 +143,63 @@ class StaticConverter {
    */
   #addPair(activation: ActivationPlan, producer: PlannedLayer | undefined, quantized: readonly PlannedLayer[]): void {
     const { tensor, type } = activation;
-    const { scale, zeroPoint, range, scaleName, zeroPointName } = this.#groupOf(tensor);
+    const constant = this.#graph.constant(tensor);
+    if (constant !== undefined) {
+      this.#redirect(tensor, this.#storeConstant(activation, toFloat32(constant), constant.dims), quantized);
+      return;
+    }
     const editor = this.#editor;
+    const { scale, zeroPoint, range } = this.#groupOf(tensor);
     const integer = editor.freshName(`${tensor}_quantized`);
-    const pairNodes = (source: string, dequantized: string) =>
-      [
-        {
-          op: 'QuantizeLinear',
-          name: editor.freshName(`${tensor}_QuantizeLinear`),
-          inputs: [source, scaleName, zeroPointName],
-          outputs: [integer],
-        },
-        {
-          op: 'DequantizeLinear',
-          name: editor.freshName(`${tensor}_DequantizeLinear`),
-          inputs: [integer, scaleName, zeroPointName],
-          outputs: [dequantized],
-        },
-      ] as const;
-    let dequantized: string;
+    let dequantized = tensor;
     if (producer !== undefined) {
-      dequantized = tensor;
       const node = this.#nodeOf(producer.node);
       const raw = editor.freshName(`${tensor}_float`);
       node.output[node.output.indexOf(tensor)] = raw;
-      for (const spec of pairNodes(raw, dequantized)) editor.insertAfter(node, spec);
+      editor.insertAfter(node, this.#quantizer(tensor, raw, integer));
+      editor.insertAfter(node, this.#dequantizer(tensor, integer, dequantized));
     } else {
       dequantized = editor.freshName(`${tensor}_dequantized`);
-      const constant = this.#graph.constant(tensor);
-      const anchor = this.#graph.producer(tensor);
-      const [quantize, dequantize] = pairNodes(tensor, dequantized);
-      if (constant !== undefined) {
-        const data = quantizeArray(
-          toFloat32(constant),
-          constant.dims,
-          null,
-          Float32Array.of(scale),
-          Int32Array.of(zeroPoint),
-          type,
-        );
-        const stored = editor.addInitializer(`${tensor}_quantized`, { type, dims: constant.dims, data });
-        editor.insertFirst({ ...dequantize, inputs: [stored, scaleName, zeroPointName] });
-      } else if (anchor === undefined) {
-        editor.insertFirst(quantize);
-        editor.insertFirst(dequantize);
-      } else {
-        editor.insertAfter(this.#nodeOf(anchor), quantize);
-        editor.insertAfter(this.#nodeOf(anchor), dequantize);
+      const maker = this.#graph.producer(tensor);
+      for (const spec of [this.#quantizer(tensor, tensor, integer), this.#dequantizer(tensor, integer, dequantized)]) {
+        if (maker === undefined) editor.insertFirst(spec);
+        else editor.insertAfter(this.#nodeOf(maker), spec);
       }
-      for (const layer of quantized) {
-        if (!layer.inputs.includes(tensor)) continue;
-        const node = this.#nodeOf(layer.node);
-        node.input.forEach((name, index) => {
-          if (name === tensor && index !== layer.weight?.input) node.input[index] = dequantized;
-        });
-      }
+      this.#redirect(tensor, dequantized, quantized);
     }
-    if (this.#graph.constant(tensor) === undefined) {
-      this.#activations.set(tensor, { tensor, integer, dequantized, type, scale, zeroPoint, range });
+    this.#activations.set(tensor, { tensor, integer, dequantized, type, scale, zeroPoint, range });
+  }
+
+  #quantizer(tensor: string, source: string, integer: string): NodeSpec {
+    const { scaleName, zeroPointName } = this.#groupOf(tensor);
+    const name = this.#editor.freshName(`${tensor}_QuantizeLinear`);
+    return { op: 'QuantizeLinear', name, inputs: [source, scaleName, zeroPointName], outputs: [integer] };
+  }
+
+  #dequantizer(tensor: string, integer: string, dequantized: string): NodeSpec {
+    const { scaleName, zeroPointName } = this.#groupOf(tensor);
+    const name = this.#editor.freshName(`${tensor}_DequantizeLinear`);
+    return { op: 'DequantizeLinear', name, inputs: [integer, scaleName, zeroPointName], outputs: [dequantized] };
+  }
+
+  /** A constant operand, such as what an Add adds, is stored as integers; returns the float name. */
+  #storeConstant({ tensor, type }: ActivationPlan, values: Float32Array, dims: readonly number[]): string {
+    const { scale, zeroPoint } = this.#groupOf(tensor);
+    const data = quantizeArray(values, dims, null, Float32Array.of(scale), Int32Array.of(zeroPoint), type);
+    const stored = this.#editor.addInitializer(`${tensor}_quantized`, { type, dims, data });
+    const dequantized = this.#editor.freshName(`${tensor}_dequantized`);
+    this.#editor.insertFirst(this.#dequantizer(tensor, stored, dequantized));
+    return dequantized;
+  }
+
+  /** Lets the int8 layers read `dequantized` in place of an activation input. */
+  #redirect(tensor: string, dequantized: string, quantized: readonly PlannedLayer[]): void {
+    for (const layer of quantized) {
+      if (!layer.inputs.includes(tensor)) continue;
+      const node = this.#nodeOf(layer.node);
+      node.input.forEach((name, index) => {
+        if (name === tensor && index !== layer.weight?.input) node.input[index] = dequantized;
+      });
     }
   }
 

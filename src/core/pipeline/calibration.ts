@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import * as path from 'node:path';
 
 import type { Recipe } from '../../shared/recipe';
@@ -174,7 +175,9 @@ async function openCalibration(
     );
     means.set(name, output);
   }
-  const session = await openSession(measuring, { level: 'basic', ...(threads === undefined ? {} : { threads }) });
+  // One core is left for measuring, which runs beside the inference.
+  const kernels = threads ?? Math.max(1, availableParallelism() - 1);
+  const session = await openSession(measuring, { level: 'basic', threads: kernels });
   const fetches = [...outputs, ...means.values()];
   return {
     async run(feeds) {

@@ -4,13 +4,11 @@ import type { ActivationType, Recipe } from '../../shared/recipe';
 import { activationOverride } from '../../shared/recipe';
 import type { Backend } from '../backends/types';
 import type { Graph } from '../onnx/graph';
+import { DEFAULT_PERCENTILE } from '../calibrate/observers';
 import { clipBounds } from './conditions';
 import { layerOutputs, type LayerDraft } from './layers';
 import type { NodeOverride } from './selectors';
 import type { ActivationPlan } from './types';
-
-/** torch and onnxruntime name this percentile as their default as well (FIELD notes: CalibPercentile 99.999). */
-export const DEFAULT_PERCENTILE = 99.999;
 
 const RANGES: Readonly<Record<ActivationType, { qmin: number; qmax: number }>> = {
   uint8: { qmin: 0, qmax: 255 },
@@ -51,12 +49,13 @@ export function planActivations(input: ActivationInput): Map<string, ActivationP
         : layerOutputs({ rule, ...draft }).map((name) => [name, rule.outputRange] as const),
     ),
   );
+  const sizes = new Map<string, number>();
+  for (const tensor of tensors.keys()) sizes.set(groups(tensor), (sizes.get(groups(tensor)) ?? 0) + 1);
   const plans = new Map<string, ActivationPlan>();
   for (const [tensor, drafted] of tensors) {
     const settings = settingsOf(tensor, drafted, input);
     const group = groups(tensor);
-    const alone = ![...tensors.keys()].some((other) => other !== tensor && groups(other) === group);
-    const range = alone ? fixed.get(tensor) : undefined;
+    const range = sizes.get(group) === 1 ? fixed.get(tensor) : undefined;
     plans.set(tensor, { tensor, group, ...settings, ...(range === undefined ? {} : { fixedRange: range }) });
   }
   return widenGroups(plans);
