@@ -2,7 +2,6 @@
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import * as path from 'node:path';
 
 import type { Recipe } from '../../shared/recipe';
@@ -175,9 +174,7 @@ async function openCalibration(
     );
     means.set(name, output);
   }
-  // One core is left for measuring, which runs beside the inference.
-  const kernels = threads ?? Math.max(1, availableParallelism() - 1);
-  const session = await openSession(measuring, { level: 'basic', threads: kernels });
+  const session = await openSession(measuring, { level: 'basic', ...(threads === undefined ? {} : { threads }) });
   const fetches = [...outputs, ...means.values()];
   return {
     async run(feeds) {
