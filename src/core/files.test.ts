@@ -32,13 +32,17 @@ describe('writeFileAtomic', () => {
     assert.ok(contents.includes(readFileSync(file, 'utf8')));
   });
 
-  test('a link is replaced, its target is not written to', { skip: process.platform === 'win32' }, async () => {
-    const target = path.join(folder, 'target');
-    writeFileSync(target, 'kept');
-    symlinkSync(target, path.join(folder, 'link'));
-    await writeFileAtomic(path.join(folder, 'link'), 'new');
-    assert.equal(readFileSync(target, 'utf8'), 'kept');
-  });
+  test(
+    'a link is replaced, its target is not written to',
+    { skip: process.platform === 'win32' ? 'Windows lets few users make links' : false },
+    async () => {
+      const target = path.join(folder, 'target');
+      writeFileSync(target, 'kept');
+      symlinkSync(target, path.join(folder, 'link'));
+      await writeFileAtomic(path.join(folder, 'link'), 'new');
+      assert.equal(readFileSync(target, 'utf8'), 'kept');
+    },
+  );
 });
 
 describe('a failure keeps the old file and removes the temporary one', () => {

@@ -66,16 +66,20 @@ describe('external data', () => {
     for (const location of [...unsafe, path.join(root, 'secret')]) fails('external-data-unsafe', location);
   });
 
-  test('symbolic links may lead inside, not outside', { skip: process.platform === 'win32' }, () => {
-    symlinkSync(path.join(root, 'secret'), path.join(folder, 'out'));
-    symlinkSync(root, path.join(folder, 'up'));
-    symlinkSync(path.join(folder, 'weights'), path.join(folder, 'in'));
-    symlinkSync(path.join(folder, 'loop'), path.join(folder, 'loop'));
-    fails('external-data-unsafe', 'out');
-    fails('external-data-unsafe', 'up/secret');
-    fails('external-data-missing', 'loop');
-    assert.deepEqual(read('in/good.data').data, VALUES);
-  });
+  test(
+    'symbolic links may lead inside, not outside',
+    { skip: process.platform === 'win32' ? 'Windows lets few users make links' : false },
+    () => {
+      symlinkSync(path.join(root, 'secret'), path.join(folder, 'out'));
+      symlinkSync(root, path.join(folder, 'up'));
+      symlinkSync(path.join(folder, 'weights'), path.join(folder, 'in'));
+      symlinkSync(path.join(folder, 'loop'), path.join(folder, 'loop'));
+      fails('external-data-unsafe', 'out');
+      fails('external-data-unsafe', 'up/secret');
+      fails('external-data-missing', 'loop');
+      assert.deepEqual(read('in/good.data').data, VALUES);
+    },
+  );
 
   test('a pipe is refused, not waited for', (t: TestContext) => {
     if (process.platform === 'win32' || spawnSync('mkfifo', [path.join(folder, 'pipe')]).status !== 0) {
