@@ -3,7 +3,7 @@
 import type { InspectedLayer, Inspection, TensorShape } from '../../shared/inspection';
 import type { InspectInput } from '../../shared/protocol';
 import type { PlannedLayer } from '../plan/types';
-import { scopeOf } from '../plan/selectors';
+import { identityOf } from './identity';
 import { macsOf } from './macs';
 import { prepare, type Prepared } from './prepare';
 import type { JobContext } from './types';
@@ -31,11 +31,7 @@ export async function inspectModel(input: InspectInput, context: JobContext = {}
 function inspectedLayer(layer: PlannedLayer, { graph, tensors }: Prepared): InspectedLayer {
   const shapes = (names: readonly string[]): TensorShape[] => names.flatMap((name) => tensors.get(name) ?? []);
   return {
-    name: layer.name,
-    op: layer.op,
-    fused: layer.fused.map((node) => node.opType),
-    nodes: [layer.node, ...layer.fused].map((node) => node.name),
-    scope: scopeOf(layer.name),
+    ...identityOf(layer),
     decision: layer.quantize ? 'quantize' : 'float',
     reason: layer.reason,
     macs: macsOf(layer.node, graph, tensors),

@@ -5,7 +5,7 @@ import type { Analysis } from '../analyze/analyze';
 import type { Range } from '../calibrate/qparams';
 import type { TensorStats } from '../calibrate/histogram';
 import type { Conversion } from '../convert/types';
-import { scopeOf } from '../plan/selectors';
+import { identityOf } from './identity';
 import type { PlannedLayer } from '../plan/types';
 import type { Verification } from '../verify/verify';
 import { toFloat32 } from '../tensor';
@@ -26,11 +26,7 @@ export function layerReports(sources: LayerSources): LayerReport[] {
     const verdict = verification.verdicts.get(layer.name);
     const errors = analysis?.layers.get(layer.name);
     return {
-      name: layer.name,
-      op: layer.op,
-      fused: layer.fused.map((node) => node.opType),
-      nodes: [layer.node, ...layer.fused].map((node) => node.name),
-      scope: scopeOf(layer.name),
+      ...identityOf(layer),
       status: verdict?.status ?? (layer.quantize ? 'quantized' : 'float'),
       reason: verdict?.reason ?? null,
       kernel: verdict?.kernel ?? null,
