@@ -8,13 +8,19 @@ import { build } from 'esbuild';
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const SHEBANG = '#!/usr/bin/env node';
 
+const NODE = { platform: 'node', format: 'cjs', target: 'node20', external: ['onnxruntime-node', 'sharp', 'vscode'] };
+const BROWSER = { platform: 'browser', format: 'iife', target: 'chrome122', minify: true };
+
 const PROGRAMS = [
   { entry: 'src/cli/main.ts', outfile: 'dist/cli.js', executable: true },
-  { entry: 'src/engine/main.ts', outfile: 'dist/engine.js', executable: false },
-  { entry: 'src/core/calibrate/statsWorker.ts', outfile: 'dist/statsWorker.js', executable: false },
+  { entry: 'src/engine/main.ts', outfile: 'dist/engine.js' },
+  { entry: 'src/core/calibrate/statsWorker.ts', outfile: 'dist/statsWorker.js' },
+  { entry: 'src/extension/extension.ts', outfile: 'dist/extension.js' },
+  { entry: 'src/server/main.ts', outfile: 'dist/server.js' },
+  { entry: 'webview/layers/main.ts', outfile: 'dist/webview/layers.js', platform: BROWSER },
 ];
 
-async function bundle({ entry, outfile, executable }) {
+async function bundle({ entry, outfile, executable = false, platform = NODE }) {
   // esbuild keeps a shebang that the source already has, and a second one would be a syntax error.
   const hasShebang = (await readFile(join(ROOT, entry), 'utf8')).startsWith('#!');
   const { warnings } = await build({
@@ -22,13 +28,9 @@ async function bundle({ entry, outfile, executable }) {
     entryPoints: [entry],
     outfile,
     bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    target: 'node20',
-    external: ['onnxruntime-node', 'sharp'],
+    ...platform,
     banner: executable && !hasShebang ? { js: SHEBANG } : {},
     keepNames: true,
-    minify: false,
     sourcemap: 'linked',
     legalComments: 'none',
     logLevel: 'warning',

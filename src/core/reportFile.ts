@@ -2,8 +2,9 @@
 
 import { readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { QuantscopeError, toQuantscopeError } from '../shared/errors';
-import { REPORT_VERSION, type Report } from '../shared/report';
+import { toQuantscopeError } from '../shared/errors';
+import type { Report } from '../shared/report';
+import { parseReport } from '../shared/reportText';
 
 export const REPORT_FILE = 'report.json';
 
@@ -13,24 +14,12 @@ export const REPORT_FILE = 'report.json';
  */
 export async function readReport(location: string): Promise<Report> {
   let file = location;
-  let value: unknown;
+  let text: string;
   try {
     if ((await stat(location)).isDirectory()) file = path.join(location, REPORT_FILE);
-    value = JSON.parse(await readFile(file, 'utf8'));
+    text = await readFile(file, 'utf8');
   } catch (error) {
     throw toQuantscopeError(error, 'report-invalid');
   }
-  if (!isObject(value) || !Array.isArray(value['layers'])) {
-    throw new QuantscopeError('report-invalid', `${file} is no report.`);
-  }
-  if (value['version'] !== REPORT_VERSION) {
-    const found = JSON.stringify(value['version']);
-    throw new QuantscopeError('report-invalid', `${file} has version ${found}; this program reads ${REPORT_VERSION}.`);
-  }
-  // Written by this program, whose types guarantee the rest.
-  return value as unknown as Report;
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
+  return parseReport(text, file);
 }

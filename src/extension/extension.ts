@@ -1,0 +1,25 @@
+/** The extension: a list of registrations. Each feature is a file of its own. */
+
+import type * as vscode from 'vscode';
+import { registerFixes } from './fixes';
+import { registerJobs } from './jobs';
+import { registerLanguageClient } from './languageClient';
+import { registerLayersTree } from './layersTree';
+import { registerLayerView } from './layerView';
+import { registerModelsTree } from './modelsTree';
+import { registerRunsTree } from './runsTree';
+import { createServices } from './services';
+
+export function activate(context: vscode.ExtensionContext): void {
+  const services = createServices(context);
+  context.subscriptions.push(
+    services,
+    registerJobs(services),
+    registerModelsTree(services),
+    registerLayersTree(services),
+    registerRunsTree(services),
+    registerLayerView(services),
+    registerFixes(services),
+    registerLanguageClient(services),
+  );
+}

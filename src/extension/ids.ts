@@ -1,0 +1,87 @@
+/** Everything that package.json declares by name. `ids.test.ts` holds both against each other. */
+
+/** In which order the layers tree shows the layers. */
+export const LAYER_ORDERS = ['graph', 'error'] as const;
+export type LayerOrder = (typeof LAYER_ORDERS)[number];
+
+export const COMMANDS = [
+  'quantize',
+  'inspect',
+  'benchmark',
+  'benchmarkPair',
+  'compareModels',
+  'openLayerView',
+  'openRecipe',
+  'cancel',
+  'trySample',
+  'showLog',
+  'restartEngine',
+  'models.refresh',
+  'models.reveal',
+  'layers.sortByGraph',
+  'layers.sortByError',
+  'layers.filterText',
+  'layers.filterStatus',
+  'layers.clearFilter',
+  'layers.goToProducer',
+  'layers.goToConsumer',
+  'layers.showMore',
+  'layers.copyName',
+  'layers.excludeLayer',
+  'layers.showFixes',
+  'layers.showInView',
+  'runs.open',
+  'runs.compare',
+  'applyFix',
+  'afterFix',
+] as const;
+export type CommandName = (typeof COMMANDS)[number];
+export type CommandId = `quantscope.${CommandName}`;
+
+export const VIEWS = { models: 'quantscope.models', layers: 'quantscope.layers', runs: 'quantscope.runs' } as const;
+export type ViewId = (typeof VIEWS)[keyof typeof VIEWS];
+
+/** Context keys that `when` clauses read, with what they may be. */
+export interface ContextKeys {
+  /** A job runs. */
+  'quantscope.running': boolean;
+  /** The search for models has ended once. */
+  'quantscope.modelsLoaded': boolean;
+  /** The layers tree shows a model. */
+  'quantscope.hasLayers': boolean;
+  'quantscope.layersFiltered': boolean;
+  'quantscope.layerOrder': LayerOrder;
+}
+export const CONTEXT_KEYS = [
+  'quantscope.running',
+  'quantscope.modelsLoaded',
+  'quantscope.hasLayers',
+  'quantscope.layersFiltered',
+  'quantscope.layerOrder',
+] as const satisfies readonly (keyof ContextKeys)[];
+
+export const RUN_AFTER_FIX = ['ask', 'always', 'never'] as const;
+
+/** Settings below `quantscope.`; the defaults equal those of package.json. */
+export interface Settings {
+  threads: number;
+  memoryCap: number;
+  threshold: number;
+  maxFindings: number;
+  runAfterFix: (typeof RUN_AFTER_FIX)[number];
+  'benchmark.runs': number;
+  'benchmark.threads': number;
+  'engine.node': string;
+  'trace.server': 'off' | 'messages' | 'verbose';
+}
+export const SETTING_DEFAULTS: Settings = {
+  threads: 0,
+  memoryCap: 2048,
+  threshold: 20,
+  maxFindings: 20,
+  runAfterFix: 'ask',
+  'benchmark.runs': 100,
+  'benchmark.threads': 1,
+  'engine.node': '',
+  'trace.server': 'off',
+};

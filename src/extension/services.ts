@@ -1,0 +1,41 @@
+/** What the features share. Each feature is one file that exports `register…(services): vscode.Disposable`. */
+
+import * as vscode from 'vscode';
+import type { CommandId } from './ids';
+import { EngineHost } from './engineHost';
+import { ResultStore } from './results';
+import { Selection } from './selection';
+
+export interface Services extends vscode.Disposable {
+  readonly context: vscode.ExtensionContext;
+  readonly log: vscode.LogOutputChannel;
+  readonly engine: EngineHost;
+  readonly results: ResultStore;
+  readonly selection: Selection;
+}
+
+export function createServices(context: vscode.ExtensionContext): Services {
+  const log = vscode.window.createOutputChannel('Quantscope', { log: true });
+  const engine = new EngineHost(context, log);
+  const results = new ResultStore();
+  const selection = new Selection();
+  return {
+    context,
+    log,
+    engine,
+    results,
+    selection,
+    dispose: () => {
+      for (const part of [engine, results, selection, log]) part.dispose();
+    },
+  };
+}
+
+type Handler = (...args: unknown[]) => unknown;
+
+/** Commands of a feature, as a table. What they are called with is whatever a menu or another extension passes. */
+export function registerCommands(handlers: Partial<Readonly<Record<CommandId, Handler>>>): vscode.Disposable {
+  return vscode.Disposable.from(
+    ...Object.entries(handlers).map(([id, handler]) => vscode.commands.registerCommand(id, handler)),
+  );
+}

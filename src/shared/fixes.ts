@@ -1,0 +1,45 @@
+/**
+ * Fixes: what a person may do about a layer, as data. A fix chosen in the tree, in the layer view or
+ * in the editor is the same edit of the recipe (`recipeEdit.ts`).
+ */
+
+import type { ActivationType, BackendId, LayerOverride, ObserverId } from './recipe';
+
+/** What a fix changes in the recipe. */
+export type RecipeChange =
+  /** Adds an entry under `layers`, or changes the one that has this selector. */
+  | { readonly kind: 'override'; readonly override: LayerOverride }
+  /** Removes the entry under `layers` that has this selector. */
+  | { readonly kind: 'remove-override'; readonly select: string }
+  | { readonly kind: 'backend'; readonly backend: BackendId }
+  /** Of the whole model; for one layer it is an `override`. */
+  | { readonly kind: 'observer'; readonly observer: ObserverId; readonly percentile?: number }
+  | { readonly kind: 'weights'; readonly granularity: 'per-channel' | 'per-tensor' }
+  | { readonly kind: 'activations'; readonly type: ActivationType }
+  | { readonly kind: 'opset'; readonly opset: 'auto' | number };
+
+export const FIX_KINDS = [
+  'exclude-layer',
+  'exclude-op',
+  'exclude-scope',
+  'include-layer',
+  'backend',
+  'observer',
+  'layer-observer',
+  'per-channel',
+  'activations-16',
+  'raise-opset',
+] as const;
+/** Stable: appears in diagnostics, logs and tests. */
+export type FixKind = (typeof FIX_KINDS)[number];
+
+export interface Fix {
+  readonly kind: FixKind;
+  /** An imperative of a few words: `Keep "conv1" in float`. */
+  readonly title: string;
+  /** One sentence: what it does and what it costs, as far as it is known without trying. */
+  readonly detail: string;
+  readonly change: RecipeChange;
+  /** The one to try first. */
+  readonly preferred: boolean;
+}

@@ -1,0 +1,29 @@
+import { QuantscopeError, toQuantscopeError } from './errors';
+import { REPORT_VERSION, type Report } from './report';
+
+/**
+ * A report as it was written.
+ * @param name of the file, for messages
+ * @throws `report-invalid` for text that is no report, or one of another version
+ */
+export function parseReport(text: string, name: string): Report {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw toQuantscopeError(error, 'report-invalid');
+  }
+  if (!isObject(value) || !Array.isArray(value['layers'])) {
+    throw new QuantscopeError('report-invalid', `${name} is no report.`);
+  }
+  if (value['version'] !== REPORT_VERSION) {
+    const found = JSON.stringify(value['version']);
+    throw new QuantscopeError('report-invalid', `${name} has version ${found}; this program reads ${REPORT_VERSION}.`);
+  }
+  // Written by this program, whose types guarantee the rest.
+  return value as unknown as Report;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,1 @@
+/** The layer view: entry of the bundle. */
