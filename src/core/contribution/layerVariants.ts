@@ -1,0 +1,111 @@
+/** The two variants of a layer: it alone quantized in the fp32 model, it alone kept float in the int8 model. */
+
+import { buildShadow } from '../analyze/shadow';
+import type { Conversion } from '../convert/types';
+import type { NodeProto, TensorProto } from '../onnx/generated/onnx_pb';
+import type { Graph } from '../onnx/graph';
+import { cloneNode, makeNode } from '../onnx/model';
+import { makeTensorProto } from '../onnx/tensorProto';
+import type { Plan, PlannedLayer } from '../plan/types';
+import type { TensorInfo } from '../runtime/session';
+import { allocate, makeTensor } from '../tensor';
+import type { Additions, Replacement, Variant } from './variants';
+
+/** Both sides of a conversion, in QDQ form. */
+export interface Pair {
+  readonly plan: Plan;
+  readonly conversion: Conversion;
+  readonly fp32: Graph;
+  readonly int8: Graph;
+  /** Type and shape of the fp32 model's inputs and node outputs. */
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+}
+
+export interface LayerVariants {
+  readonly additions: Additions;
+  /** By name of the layer; layers that cannot stand alone are missing. */
+  readonly variants: ReadonlyMap<string, Variant>;
+}
+
+/** For the fp32 model: beside each layer its int8 copy, whose dequantized output goes on through fp32 layers. */
+export function onlyQuantized({ int8, conversion, tensors }: Pair, layers: readonly PlannedLayer[]): LayerVariants {
+  const shadow = buildShadow(int8, conversion, tensors, layers);
+  const nodes: NodeProto[] = [];
+  const initializers = new Map<string, TensorProto>();
+  const variants = new Map<string, Variant>();
+  if (shadow === null) return { additions: { nodes, initializers }, variants };
+  const { proto } = shadow.model;
+  nodes.push(...(proto.graph?.node ?? []));
+  for (const tensor of proto.graph?.initializer ?? []) initializers.set(tensor.name, tensor);
+  for (const [layer, taps] of shadow.taps) {
+    const replaced = new Map<string, Replacement>();
+    for (const { tensor, int8: made, quantization } of taps) {
+      if (quantization === undefined) {
+        replaced.set(tensor, made);
+        continue;
+      }
+      const { type, scale, zeroPoint } = quantization;
+      const base = `${made}:float`;
+      const zero = allocate(type, 1);
+      zero[0] = zeroPoint;
+      const scaleTensor = makeTensor('float32', [], Float32Array.of(scale));
+      initializers.set(`${base}:scale`, makeTensorProto(`${base}:scale`, scaleTensor));
+      initializers.set(`${base}:zero`, makeTensorProto(`${base}:zero`, makeTensor(type, [], zero)));
+      const inputs = [made, `${base}:scale`, `${base}:zero`];
+      const domain = int8.nodes.find(({ opType }) => opType === 'DequantizeLinear')?.domain ?? '';
+      nodes.push(makeNode({ op: 'DequantizeLinear', name: base, domain, inputs, outputs: [base] }));
+      replaced.set(tensor, base);
+    }
+    variants.set(layer, { replaced });
+  }
+  return { additions: { nodes, initializers }, variants };
+}
+
+/**
+ * For the int8 model: each layer's own fp32 nodes, fed what the int8 layers before it make. Int8 readers
+ * see the result through their quantizer, float readers as it is: just as in a model whose recipe
+ * excludes the layer.
+ */
+export function onlyFloat({ plan, fp32, int8, conversion }: Pair, layers: readonly PlannedLayer[]): LayerVariants {
+  const int8Nodes = new Set(
+    plan.layers.flatMap((l) => (l.quantize ? [l.node, ...l.fused].map(({ name }) => name) : [])),
+  );
+  const nodes: NodeProto[] = [];
+  const initializers = new Map<string, TensorProto>();
+  const variants = new Map<string, Variant>();
+  for (const [index, layer] of layers.entries()) {
+    const prefix = `float:${index}:`;
+    const own = [layer.node, ...layer.fused];
+    const made = new Set(own.flatMap(({ output }) => output));
+    for (const node of own) {
+      const copy = cloneNode(node);
+      copy.name = prefix + node.name;
+      copy.input = node.input.map((name) => (made.has(name) ? prefix + name : name));
+      copy.output = node.output.map((name) => (name === '' ? '' : prefix + name));
+      for (const name of node.input) {
+        const constant = fp32.initializer(name);
+        if (constant !== undefined) initializers.set(name, constant);
+      }
+      nodes.push(copy);
+    }
+    const replaced = new Map<string, Replacement>();
+    for (const tensor of layer.outputs) {
+      const activation = conversion.activations.get(tensor);
+      const plain = prefix + tensor;
+      const quantizer = activation === undefined ? undefined : int8.producer(activation.integer);
+      const dequantizer = activation === undefined ? undefined : int8.producer(activation.dequantized);
+      if (quantizer === undefined || dequantizer === undefined) {
+        replaced.set(tensor, plain);
+        continue;
+      }
+      const [integer, again] = [`${plain}:integer`, `${plain}:again`];
+      const [quantize, dequantize] = [cloneNode(quantizer), cloneNode(dequantizer)];
+      Object.assign(quantize, { name: integer, input: [plain, ...quantizer.input.slice(1)], output: [integer] });
+      Object.assign(dequantize, { name: again, input: [integer, ...dequantizer.input.slice(1)], output: [again] });
+      nodes.push(quantize, dequantize);
+      replaced.set(tensor, (reader) => (reader !== null && int8Nodes.has(reader.name) ? again : plain));
+    }
+    variants.set(layer.name, { replaced });
+  }
+  return { additions: { nodes, initializers }, variants };
+}
