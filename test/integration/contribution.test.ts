@@ -62,7 +62,8 @@ async function caseOf({ file, images, preprocess }: ImageModel, samples: number)
     if (stats !== undefined) ranges.set(activation.tensor, rangeOf(stats, activation, spec));
   }
   const conversion = convertStatic(model, plan, ranges, backend.convention, calibration.means);
-  const pair = { plan, conversion, fp32: graph, int8: new Graph(conversion.model), tensors };
+  const int8Model = conversion.model;
+  const pair = { plan, conversion, fp32Model: model, int8Model, fp32: graph, int8: new Graph(int8Model), tensors };
   return { prepared, dataset, calibration, conversion, pair, layers: plan.layers.filter((l) => l.quantize) };
 }
 

@@ -4,7 +4,7 @@ import { buildShadow } from '../analyze/shadow';
 import type { Conversion } from '../convert/types';
 import type { NodeProto, TensorProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
-import { cloneNode, makeNode } from '../onnx/model';
+import { cloneNode, makeNode, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
 import type { Plan, PlannedLayer } from '../plan/types';
 import type { TensorInfo } from '../runtime/session';
@@ -14,6 +14,8 @@ import type { Additions, Replacement, Variant } from './variants';
 /** Both sides of a conversion, in QDQ form. */
 export interface Pair {
   readonly plan: Plan;
+  readonly fp32Model: OnnxModel;
+  readonly int8Model: OnnxModel;
   readonly conversion: Conversion;
   readonly fp32: Graph;
   readonly int8: Graph;
