@@ -134,9 +134,9 @@ async function splitGroup(
         const tap = shadow.taps.get(layer)?.[0];
         const reference = tap === undefined ? undefined : known[tap.tensor];
         const kernel = tap === undefined ? undefined : run[tap.int8];
-        if (tap?.quantization === undefined || reference === undefined || kernel === undefined) continue;
-        const { scale, zeroPoint } = tap.quantization;
-        const final = dequantize({ data: kernel.data as Uint8Array, scale, zeroPoint });
+        if (reference === undefined || kernel === undefined) continue;
+        const grid = tap?.quantization;
+        const final = grid === undefined ? toFloat32(kernel) : dequantize({ data: kernel.data as Uint8Array, ...grid });
         const states = [toFloat32(reference), ...outputs.map((name) => toFloat32(made[name]!)), final];
         const total = totals.get(layer) ?? new Totals();
         totals.set(layer, total);
@@ -160,7 +160,7 @@ function groupLayers({ pair, layers, memoryCapBytes }: SplitOptions): PlannedLay
   const cap = memoryCapBytes ?? DEFAULT_MEMORY_CAP;
   const groups: PlannedLayer[][] = [];
   let bytes = Infinity;
-  for (const layer of layers.filter((l) => canSplit(l, pair.conversion))) {
+  for (const layer of layers.filter((l) => canSplit(l))) {
     const own = layer.outputs.reduce((sum, name) => {
       const info = pair.tensors.get(name);
       if (info === undefined) return sum;

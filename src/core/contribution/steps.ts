@@ -5,7 +5,7 @@
  */
 
 import { create } from '@bufbuild/protobuf';
-import type { Conversion, QuantizedActivation } from '../convert/types';
+import type { QuantizedActivation } from '../convert/types';
 import { GraphProtoSchema, type NodeProto, type TensorProto } from '../onnx/generated/onnx_pb';
 import { cloneNode, makeNode, shallow, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
@@ -35,17 +35,16 @@ export interface StepsGraph {
   readonly outputs: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Layers with one float output only; others have no single error to split. */
-export function canSplit(layer: PlannedLayer, conversion: Conversion): boolean {
-  const [output] = layer.outputs;
-  return layer.quantize && layer.outputs.length === 1 && output !== undefined && conversion.activations.has(output);
+/** Layers with one output only; others have no single error to split. */
+export function canSplit(layer: PlannedLayer): boolean {
+  return layer.quantize && layer.outputs.length === 1;
 }
 
 /** @returns `null` where none of the layers can be split */
 export function buildSteps(pair: Pair, layers: readonly PlannedLayer[]): StepsGraph | null {
   const builder = new StepsBuilder(pair);
   for (const [index, layer] of layers.entries()) {
-    if (canSplit(layer, pair.conversion)) builder.add(layer, `steps:${index}:`);
+    if (canSplit(layer)) builder.add(layer, `steps:${index}:`);
   }
   return builder.finish();
 }
@@ -75,7 +74,7 @@ class StepsBuilder {
     const { conversion, int8, fp32 } = this.#pair;
     const main = int8.nodes.find(({ name }) => name === layer.node.name);
     const output = conversion.activations.get(layer.outputs[0] ?? '');
-    if (main === undefined || output === undefined) return;
+    if (main === undefined) return;
     const weightIndex = layer.weight?.input;
     const activations = layer.node.input.map((name, index) =>
       index === weightIndex || fp32.isConstant(name) ? undefined : conversion.activations.get(name),
@@ -109,8 +108,9 @@ class StepsBuilder {
     const withBias = main.input.map((_, index) => (index === 2 ? bias : weights[index]));
     state(rounded, withBias);
     const last = states.at(-1)!;
-    states.push(this.#clip({ ...output, tensor: last }, `${prefix}out:`));
-    states.push(this.#round(last, output, `${prefix}out:`));
+    // Some kernels, such as the last Gemm of a classifier, write floats.
+    states.push(output === undefined ? last : this.#clip({ ...output, tensor: last }, `${prefix}out:`));
+    states.push(output === undefined ? last : this.#round(last, output, `${prefix}out:`));
     this.#outputs.set(layer.name, states);
   }
 
