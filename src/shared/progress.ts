@@ -10,6 +10,7 @@ export const STAGES = [
   'analyze',
   'evaluate',
   'benchmark',
+  'tune',
 ] as const;
 export type Stage = (typeof STAGES)[number];
 

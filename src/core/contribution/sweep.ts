@@ -39,6 +39,8 @@ export interface SweepOptions {
 export interface Sweep {
   /** By layer; the error at the model's outputs, pooled. `sqnr` is `null` where the variant changes no output. */
   readonly layers: ReadonlyMap<string, ErrorMeasure>;
+  /** The base itself against the references; without error where it is its own reference. */
+  readonly baseline: ErrorMeasure;
   /** The base's own outputs of every sample. */
   readonly outputs: readonly Readonly<Record<string, Tensor>>[];
   /** Milliseconds spent in the runtime. */
@@ -48,6 +50,8 @@ export interface Sweep {
 const DEFAULT_MEMORY_CAP = 512 * 2 ** 20;
 /** The runtime's optimizer takes longer than linear time; small graphs waste runs of the prefix. */
 const MOST_NODES = 4_000;
+/** No layer has this name. */
+const BASE = '';
 const NO_ERROR: ErrorMeasure = { sqnr: null, cosine: 1, worst: { sample: '', sqnr: null } };
 
 /** @throws `runtime-rejected`, `runtime-failed`, `cancelled`, and what reading the samples throws */
@@ -71,8 +75,13 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
         const made = await session.run(feeds);
         milliseconds += performance.now() - started;
         const own = Object.fromEntries(graph.outputs.flatMap((name) => (made[name] ? [[name, made[name]]] : [])));
-        outputs[ordinal] ??= own;
         const reference = options.references?.[ordinal] ?? own;
+        if (outputs[ordinal] === undefined) {
+          outputs[ordinal] = own;
+          for (const name of graph.outputs) {
+            if (own[name] !== undefined) add(accumulators, BASE, id, reference[name], own[name]);
+          }
+        }
         for (const [index, layer] of [...variants.keys()].entries()) {
           const changed = extended.outputs[index]!;
           const values: Record<string, Tensor> = {};
@@ -94,7 +103,8 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
   const measured = [...built.variants.keys()].map(
     (layer) => [layer, accumulators.get(layer)?.result() ?? NO_ERROR] as const,
   );
-  return { layers: new Map(measured), outputs, milliseconds };
+  const baseline = accumulators.get(BASE)?.result() ?? NO_ERROR;
+  return { layers: new Map(measured), baseline, outputs, milliseconds };
 }
 
 function sessionOptions({ threads, config }: SweepOptions): SessionOptions {
@@ -115,6 +125,26 @@ function add(
 }
 
 const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+/** A model's outputs of every sample, for {@link SweepOptions.references}. */
+export async function outputsOf(
+  model: OnnxModel,
+  samples: Pick<Dataset, 'samples'>,
+  options: SessionOptions & { readonly signal?: AbortSignal } = {},
+): Promise<Record<string, Tensor>[]> {
+  const { signal, ...session } = options;
+  const runner = await openSession(model, session);
+  const outputs: Record<string, Tensor>[] = [];
+  try {
+    for await (const { feeds } of samples.samples(signal)) {
+      throwIfCancelled(signal);
+      outputs.push(await runner.run(feeds));
+    }
+    return outputs;
+  } finally {
+    await runner.close();
+  }
+}
 
 /** As many layers to a graph as its memory allows: each copy of a layer holds its weights once more, repacked. */
 function groupVariants(

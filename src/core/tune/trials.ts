@@ -1,0 +1,368 @@
+/**
+ * Trials: what the int8 model of another recipe would be like, without writing anything. Model, data,
+ * calibration and the fp32 results are shared by all of them, and each is compared with the first, sample
+ * by sample, so that small differences can be told from noise.
+ */
+
+import * as path from 'node:path';
+import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
+import type { Difference, Price } from '../../shared/price';
+import { preprocessOf, type Recipe } from '../../shared/recipe';
+import { convert } from '../convert/convert';
+import { openDataset } from '../data/dataset';
+import type { Dataset, Feeds } from '../data/types';
+import { argmax, classScores } from '../evaluate/classification';
+import { readLabels } from '../labels';
+import { serializeModel, type OnnxModel } from '../onnx/model';
+import { calibrate } from '../pipeline/calibration';
+import { macsOf } from '../pipeline/macs';
+import { prepare, type Prepared } from '../pipeline/prepare';
+import { rangesOf } from '../pipeline/ranges';
+import type { JobContext, QuantizeJob } from '../pipeline/types';
+import { openSession, type Session } from '../runtime/session';
+import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
+import { VERSION } from '../version';
+import { bootstrap, pairedShare } from './bootstrap';
+import { pairedRatios } from './race';
+
+const DEFAULT_SAMPLES = 100;
+/** Decoded samples that are kept; more are read again for every trial. */
+const FEEDS_CAP_BYTES = 256 * 2 ** 20;
+/** Two sessions of one and the same model differ by this much: where their memory happens to lie. */
+const TIMING_FLOOR = 0.03;
+
+/** The int8 model of one recipe, and what came of it. */
+export interface Trial {
+  readonly recipe: Recipe;
+  readonly model: OnnxModel;
+  readonly bytes: number;
+  /** Share of the multiply-adds that the plan runs in int8, percent. */
+  readonly macs: number;
+  /** Pooled over the samples at the worst output, dB; `Infinity` without any error. */
+  readonly sqnr: number;
+  /** Percent. */
+  readonly agreement: number | null;
+  readonly top1: number | null;
+  readonly perSample: PerSample;
+}
+
+/** One entry a sample; errors one an output and sample. */
+interface PerSample {
+  readonly signal: readonly Float64Array[];
+  readonly error: readonly Float64Array[];
+  readonly agrees: Uint8Array | null;
+  readonly correct: Uint8Array | null;
+}
+
+interface Reference {
+  readonly id: string;
+  readonly feeds: Feeds | undefined;
+  readonly outputs: Readonly<Record<string, Float32Array>>;
+  readonly scores: Float32Array | undefined;
+  readonly label: number | undefined;
+}
+
+export interface TrialOptions {
+  /** Samples to judge by, of the validation data where the recipe names some. Default 100. */
+  readonly samples?: number;
+  /** Time each trial beside the first. */
+  readonly timed?: boolean;
+  readonly seed?: number;
+}
+
+export class Trials {
+  readonly #job: QuantizeJob;
+  readonly #outDir: string;
+  readonly #context: JobContext;
+  readonly #options: TrialOptions;
+  readonly #dataset: Dataset;
+  readonly #references: readonly Reference[];
+  readonly #fp32: OnnxModel;
+  readonly #top1Fp32: number | null;
+
+  private constructor(
+    job: QuantizeJob,
+    outDir: string,
+    context: JobContext,
+    options: TrialOptions,
+    shared: { readonly fp32: OnnxModel; readonly dataset: Dataset; readonly references: readonly Reference[] },
+  ) {
+    const { fp32, dataset, references } = shared;
+    this.#job = job;
+    this.#outDir = outDir;
+    this.#context = context;
+    this.#options = options;
+    this.#fp32 = fp32;
+    this.#dataset = dataset;
+    this.#references = references;
+    const labelled = references.filter(({ label, scores }) => label !== undefined && scores !== undefined);
+    const right = labelled.filter(({ label, scores }) => argmax(scores!) === label);
+    this.#top1Fp32 = labelled.length === 0 ? null : (100 * right.length) / labelled.length;
+  }
+
+  /** Percent of the samples that the fp32 model gets right; `null` without labels. */
+  get top1Fp32(): number | null {
+    return this.#top1Fp32;
+  }
+
+  get samples(): number {
+    return this.#references.length;
+  }
+
+  /**
+   * Reads the data and runs the fp32 model once.
+   * @param outDir holds the calibration cache
+   * @throws what preparing a model and reading data throw; `data-empty` for a recipe without data
+   */
+  static async open(
+    job: QuantizeJob,
+    outDir: string,
+    context: JobContext,
+    options: TrialOptions = {},
+  ): Promise<Trials> {
+    const { recipe, baseDir } = job;
+    const source = recipe.validate ?? recipe.calibration;
+    if (source === undefined) throw new QuantscopeError('data-empty', 'The recipe names no data to try a change on.');
+    const prepared = await prepare(recipe, baseDir, context);
+    const dataset = await openDataset(source.data, prepared.inputs, {
+      baseDir,
+      preprocess: preprocessOf(recipe.preprocess),
+      samples: options.samples ?? DEFAULT_SAMPLES,
+      trusted: context.trusted === true,
+    });
+    const file = recipe.validate?.labels;
+    const labels = file === undefined ? undefined : await readLabels(path.resolve(baseDir, file));
+    const session = await openSession(prepared.model, threadsOf(context));
+    const references: Reference[] = [];
+    let room = FEEDS_CAP_BYTES;
+    try {
+      for await (const { id, feeds } of dataset.samples(context.signal)) {
+        throwIfCancelled(context.signal);
+        const outputs = await session.run(feeds);
+        room -= bytesOf(feeds);
+        const label = labels?.find(id);
+        references.push({
+          id,
+          feeds: room > 0 ? feeds : undefined,
+          outputs: floats(outputs),
+          scores: scoresOf(outputs),
+          label,
+        });
+      }
+    } finally {
+      await session.close();
+    }
+    return new Trials(job, outDir, context, options, { fp32: prepared.model, dataset, references });
+  }
+
+  /**
+   * Converts by a recipe and measures the result on every sample.
+   * @throws `plan-impossible`, `selector-unmatched` and what converting and running throw
+   */
+  async run(recipe: Recipe): Promise<Trial> {
+    const prepared = await prepare(recipe, this.#job.baseDir, this.#quiet());
+    const model = await this.#convert(recipe, prepared);
+    const session = await openSession(model, threadsOf(this.#context));
+    try {
+      const perSample = await this.#measure(session);
+      return {
+        recipe,
+        model,
+        bytes: serializeModel(model).length,
+        macs: quantizedShare(prepared),
+        sqnr: worstSqnr(perSample, allOf(this.#references.length)),
+        agreement: percent(perSample.agrees),
+        top1: percent(perSample.correct),
+        perSample,
+      };
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** What one recipe's model is beside another's. */
+  async price(before: Trial, after: Trial): Promise<Price> {
+    const seed = this.#options.seed ?? 0;
+    const n = this.#references.length;
+    const sqnr = (indices: Int32Array): number =>
+      worstSqnr(after.perSample, indices) - worstSqnr(before.perSample, indices);
+    return {
+      sqnr: bootstrap(n, sqnr, seed),
+      agreement: sharesOf(before.perSample.agrees, after.perSample.agrees),
+      top1: sharesOf(before.perSample.correct, after.perSample.correct),
+      latency: this.#options.timed === true ? await this.#slowdown(before.model, after.model, seed) : null,
+      bytes: after.bytes - before.bytes,
+      macs: after.macs - before.macs,
+      samples: n,
+    };
+  }
+
+  /** Time of the trial's model ÷ time of fp32, on one thread: the median over the rounds. */
+  async latencyRatio({ model }: Trial): Promise<number | null> {
+    const ratios = await this.#race(this.#fp32, model);
+    return ratios === null ? null : medianOf(ratios, allOf(ratios.length));
+  }
+
+  /** New ÷ old − 1. */
+  async #slowdown(before: OnnxModel, after: OnnxModel, seed: number): Promise<Difference | null> {
+    const ratios = await this.#race(before, after);
+    if (ratios === null) return null;
+    const { value, low, high } = bootstrap(ratios.length, (indices) => medianOf(ratios, indices) - 1, seed);
+    return { value, low: low - TIMING_FLOOR, high: high + TIMING_FLOOR };
+  }
+
+  async #race(first: OnnxModel, second: OnnxModel): Promise<Float64Array | null> {
+    const feeds = this.#references[0]?.feeds;
+    return feeds === undefined ? null : pairedRatios(first, second, feeds, this.#context.signal);
+  }
+
+  async #convert(recipe: Recipe, prepared: Prepared): Promise<OnnxModel> {
+    const { calibration } = recipe;
+    const { plan, backend } = prepared;
+    const needed = calibration !== undefined && plan.mode === 'static';
+    const dataset = needed
+      ? await openDataset(calibration.data, prepared.inputs, {
+          baseDir: this.#job.baseDir,
+          preprocess: preprocessOf(recipe.preprocess),
+          samples: calibration.samples ?? DEFAULT_SAMPLES,
+          ...(calibration.seed === undefined ? {} : { seed: calibration.seed }),
+          trusted: this.#context.trusted === true,
+        })
+      : undefined;
+    const { stats, means } =
+      dataset === undefined
+        ? { stats: new Map(), means: new Map<string, Float32Array>() }
+        : await calibrate(prepared, dataset, recipe, this.#outDir, this.#quiet());
+    const { ranges } = rangesOf(prepared, stats);
+    const corrected = calibration?.biasCorrection ?? backend.biasCorrection;
+    const conversion = await convert(prepared.model, plan, {
+      ranges,
+      ...(corrected ? { means } : {}),
+      convention: backend.convention,
+      backend: backend.id,
+      source: path.basename(prepared.file),
+      version: VERSION,
+    });
+    return conversion.model;
+  }
+
+  async #measure(session: Session): Promise<PerSample> {
+    const n = this.#references.length;
+    const names = Object.keys(this.#references[0]?.outputs ?? {});
+    const signal = names.map(() => new Float64Array(n));
+    const error = names.map(() => new Float64Array(n));
+    const classified = this.#references.every(({ scores }) => scores !== undefined);
+    const labelled = classified && this.#references.every(({ label }) => label !== undefined);
+    const agrees = classified ? new Uint8Array(n) : null;
+    const correct = labelled ? new Uint8Array(n) : null;
+    let index = 0;
+    for await (const feeds of this.#feeds()) {
+      throwIfCancelled(this.#context.signal);
+      const outputs = await session.run(feeds);
+      const { outputs: wanted, scores, label } = this.#references[index]!;
+      for (const [output, name] of names.entries()) {
+        const made = outputs[name];
+        if (made === undefined) continue;
+        const sums = sumsOf(wanted[name]!, toFloat32(made));
+        signal[output]![index] = sums.signal;
+        error[output]![index] = sums.error;
+      }
+      const found = argmax(scoresOf(outputs) ?? []);
+      if (agrees !== null) agrees[index] = found === argmax(scores ?? []) ? 1 : 0;
+      if (correct !== null) correct[index] = found === label ? 1 : 0;
+      index++;
+    }
+    return { signal, error, agrees, correct };
+  }
+
+  async *#feeds(): AsyncGenerator<Feeds> {
+    if (this.#references.every(({ feeds }) => feeds !== undefined)) {
+      for (const { feeds } of this.#references) yield feeds!;
+      return;
+    }
+    for await (const { feeds } of this.#dataset.samples(this.#context.signal)) yield feeds;
+  }
+
+  /** The stages of a trial are no news; only its signal counts. */
+  #quiet(): JobContext {
+    return { ...this.#context, onProgress: () => undefined };
+  }
+}
+
+function threadsOf({ threads }: JobContext): { threads?: number } {
+  return threads === undefined ? {} : { threads };
+}
+
+function bytesOf(feeds: Feeds): number {
+  return Object.values(feeds).reduce((sum, { data, type }) => sum + data.length * bytesPerElement(type), 0);
+}
+
+const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+function floats(outputs: Readonly<Record<string, Tensor>>): Record<string, Float32Array> {
+  return Object.fromEntries(
+    Object.entries(outputs).flatMap(([name, tensor]) => (FLOATS.has(tensor.type) ? [[name, toFloat32(tensor)]] : [])),
+  );
+}
+
+function scoresOf(outputs: Readonly<Record<string, Tensor>>): Float32Array | undefined {
+  for (const tensor of Object.values(outputs)) {
+    const scores = classScores(tensor);
+    if (scores !== undefined) return scores;
+  }
+  return undefined;
+}
+
+/** Positions where the reference is not finite are left out: no error is defined there. */
+function sumsOf(x: Float32Array, y: Float32Array): { signal: number; error: number } {
+  let [signal, error] = [0, 0];
+  for (let i = 0; i < x.length; i++) {
+    const a = x[i]!;
+    if (!Number.isFinite(a)) continue;
+    const difference = a - y[i]!;
+    signal += a * a;
+    error += difference * difference;
+  }
+  return { signal, error };
+}
+
+function allOf(n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, i) => i);
+}
+
+function worstSqnr({ signal, error }: PerSample, indices: Int32Array): number {
+  let worst = Infinity;
+  for (const [output, errors] of error.entries()) {
+    let [x, e] = [0, 0];
+    for (const index of indices) {
+      x += signal[output]![index]!;
+      e += errors[index]!;
+    }
+    worst = Math.min(worst, e === 0 ? Infinity : 10 * Math.log10(x / e));
+  }
+  return worst;
+}
+
+function percent(flags: Uint8Array | null): number | null {
+  return flags === null ? null : (100 * flags.reduce((sum, flag) => sum + flag, 0)) / Math.max(1, flags.length);
+}
+
+function sharesOf(before: Uint8Array | null, after: Uint8Array | null): Difference | null {
+  return before === null || after === null ? null : pairedShare(before, after);
+}
+
+function medianOf(values: Float64Array, indices: Int32Array): number {
+  const chosen = Float64Array.from(indices, (index) => values[index]!).sort();
+  return chosen[Math.floor(chosen.length / 2)] ?? NaN;
+}
+
+/** Percent of the multiply-adds that the plan runs in int8. */
+function quantizedShare({ plan, graph, tensors }: Prepared): number {
+  let [all, int8] = [0, 0];
+  for (const { node, quantize } of plan.layers) {
+    const macs = macsOf(node, graph, tensors);
+    all += macs;
+    if (quantize) int8 += macs;
+  }
+  return all === 0 ? 0 : (100 * int8) / all;
+}

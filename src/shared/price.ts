@@ -1,0 +1,31 @@
+/** What a change of the recipe costs and brings, as measured: the price tag of a fix. */
+
+/** A difference with the interval in which it lies with 95 % confidence. */
+export interface Difference {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Whether zero lies in the interval: what is inside the noise is called that. */
+export function isNoise({ low, high }: Difference): boolean {
+  return low <= 0 && high >= 0;
+}
+
+/** Every number is new minus old, so that a positive dB or point is better and a positive byte is worse. */
+export interface Price {
+  /** dB at the worst output, pooled over the samples. */
+  readonly sqnr: Difference;
+  /** Points of the share of samples whose class equals that of fp32; `null` where no output is a classification. */
+  readonly agreement: Difference | null;
+  /** Points of top-1; `null` without labels. */
+  readonly top1: Difference | null;
+  /** Time of one inference, new ÷ old − 1: −0.1 is a tenth less. `null` where it was not timed. */
+  readonly latency: Difference | null;
+  /** Bytes of the int8 model; exact. */
+  readonly bytes: number;
+  /** Share of the multiply-adds that runs in int8, new minus old, in points; exact. */
+  readonly macs: number;
+  /** Samples that errors and accuracy were measured on. */
+  readonly samples: number;
+}
