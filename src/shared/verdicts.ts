@@ -17,3 +17,57 @@ export interface ErrorSplit {
   /** Σδᵢ·e / Σe², which sum to 1; negative where a source takes back what others do. */
   readonly shares: Readonly<Record<ErrorSource, number>>;
 }
+
+/**
+ * culprit: makes much of the error at the outputs. amplifier: makes the error of the layers before it
+ * larger. victim: has little SQNR left, but inherits its error. harmless: none of these.
+ */
+export const VERDICTS = ['culprit', 'amplifier', 'victim', 'harmless'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export interface LayerVerdict {
+  readonly layer: string;
+  readonly verdict: Verdict;
+  /** One sentence for people. */
+  readonly why: string;
+  /** dB at the model's outputs with this layer alone quantized; `null` where that changes nothing. */
+  readonly only: number | null;
+  /** dB at the model's outputs of the int8 model with this layer alone in float; `null` without any error left. */
+  readonly without: number | null;
+  /** Share of the layer in the error powers of all layers, each quantized alone; percent. */
+  readonly share: number;
+  /** How much the SQNR falls between the layer's output and the model's, where it is quantized alone; dB. */
+  readonly growth: number | null;
+  /** `null` for layers with several outputs. */
+  readonly split: ErrorSplit | null;
+}
+
+/** Where the error of one run comes from: `culprits.json` beside its report. */
+export interface Culprits {
+  readonly version: 1;
+  /** `created` of the report it belongs to. */
+  readonly report: string;
+  readonly samples: number;
+  /** dB of the int8 model at its outputs, all of them pooled, on these samples; `null` without any error. */
+  readonly sqnr: number | null;
+  /** Time of the sweep as a multiple of one fp32 pass over the same samples, and layers that were swept. */
+  readonly cost: { readonly passes: number; readonly layers: number };
+  /** In the order of the graph. */
+  readonly layers: readonly LayerVerdict[];
+}
+
+export interface CulpritsInput {
+  /** `report.json` of a run; its folder holds the calibration. */
+  readonly report: string;
+  /** Folder against which the paths of the recipe are resolved. */
+  readonly baseDir: string;
+  /** Samples of the sweep. Default 16. */
+  readonly samples?: number;
+  /** In dB: layers below it are problems. Default 20. */
+  readonly threshold?: number;
+}
+
+/** The one to look at first comes first: culprits by their share, then amplifiers, victims and the rest. */
+export function byBlame(a: LayerVerdict, b: LayerVerdict): number {
+  return VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) || b.share - a.share;
+}

@@ -126,26 +126,6 @@ function add(
 
 const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
-/** A model's outputs of every sample, for {@link SweepOptions.references}. */
-export async function outputsOf(
-  model: OnnxModel,
-  samples: Pick<Dataset, 'samples'>,
-  options: SessionOptions & { readonly signal?: AbortSignal } = {},
-): Promise<Record<string, Tensor>[]> {
-  const { signal, ...session } = options;
-  const runner = await openSession(model, session);
-  const outputs: Record<string, Tensor>[] = [];
-  try {
-    for await (const { feeds } of samples.samples(signal)) {
-      throwIfCancelled(signal);
-      outputs.push(await runner.run(feeds));
-    }
-    return outputs;
-  } finally {
-    await runner.close();
-  }
-}
-
 /** As many layers to a graph as its memory allows: each copy of a layer holds its weights once more, repacked. */
 function groupVariants(
   graph: Graph,
