@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { ERROR_CODES, QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
-import { parseRecipe, readRecipe, recipePath, recipeText } from './recipeFile';
+import { parseRecipe, recipeText } from '../shared/recipeDocument';
+import { readRecipe, recipePath } from './recipeFile';
 
 /** The lines of the message that a recipe is refused with. */
 function problems(text: string): string[] {

@@ -83,7 +83,23 @@ export const ERROR_CODES = {
     exit: EXIT.engineFailure,
     hint: 'onnxruntime failed while running the model; its message tells why.',
   },
-  'runtime-missing': { exit: EXIT.engineFailure, hint: 'onnxruntime-node has no binary for this platform.' },
+  'runtime-missing': {
+    exit: EXIT.engineFailure,
+    hint: 'The engine runs on Linux and Windows (x64, ARM64) and on macOS (ARM64). Elsewhere recipes and reports can be read, but no model runs; a remote machine or a container of those kinds can run it.',
+  },
+  'torch-untrusted': {
+    exit: EXIT.badInput,
+    hint: 'A PyTorch model runs Python code: pass `--trust`, or trust the workspace.',
+  },
+  'torch-missing': {
+    exit: EXIT.badInput,
+    hint: 'Install torch 1.13 or newer into a `.venv` beside the recipe, or name the interpreter as `torch: { python: … }`.',
+  },
+  'torch-failed': { exit: EXIT.badInput, hint: 'Python raised an exception; the message names the line.' },
+  'torch-crashed': {
+    exit: EXIT.engineFailure,
+    hint: 'The Python process ended in the middle of its work; the log has what it printed.',
+  },
   'out-of-memory': { exit: EXIT.engineFailure, hint: 'Lower the memory cap or the number of samples.' },
   'engine-crashed': {
     exit: EXIT.engineFailure,

@@ -28,6 +28,7 @@ export const FIX_KINDS = [
   'layer-observer',
   'per-channel',
   'activations-16',
+  'reduce-range',
   'raise-opset',
 ] as const;
 /** Stable: appears in diagnostics, logs and tests. */

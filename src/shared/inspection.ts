@@ -1,8 +1,8 @@
 /** What a look at a model tells without any data: its graph, its layers, and what a backend would do with each. */
 
-import type { BackendId } from './recipe';
-import type { ReasonCode } from './reasons';
-import type { Report } from './report';
+import type { BackendId, Preprocess } from './recipe';
+import { REASONS, type ReasonCode } from './reasons';
+import type { Report, Status } from './report';
 
 /** What the plan wants; whether the runtime obeys is only known after a quantization. */
 export type Decision = 'quantize' | 'float';
@@ -33,9 +33,23 @@ export interface InspectedLayer {
   readonly outputs: readonly TensorShape[];
 }
 
+/** What the report will call the layer, if the runtime obeys the plan. */
+export function plannedStatus({ reason }: InspectedLayer): Status {
+  return reason === null ? 'quantized' : REASONS[reason].status;
+}
+
+/** What the inputs of a model suggest, with the sentence that explains it. */
+export interface PreprocessGuess {
+  readonly preprocess: Preprocess;
+  readonly why: string;
+}
+
 export interface Inspection {
   readonly model: Report['model'];
   readonly backend: BackendId;
+  readonly guess: PreprocessGuess;
+  /** This machine, as far as it decides how int8 does here. */
+  readonly machine: { readonly cpu: string; readonly isa: string; readonly saturates: boolean };
   readonly layers: readonly InspectedLayer[];
   readonly counts: Readonly<Record<Decision, number>>;
   readonly normalization: Report['normalization'];

@@ -5,6 +5,7 @@
  */
 
 import type { Benchmark, BenchmarkInput } from './benchmark';
+import type { DetailsInput, LayerDetails } from './details';
 import { ERROR_CODES, QuantscopeError, toQuantscopeError, type ErrorData } from './errors';
 import type { EvaluateInput, Evaluation } from './evaluation';
 import type { Inspection } from './inspection';
@@ -37,9 +38,16 @@ export interface Jobs {
   quantize: { input: QuantizeInput; output: Report };
   evaluate: { input: EvaluateInput; output: Evaluation };
   benchmark: { input: BenchmarkInput; output: Benchmark };
+  details: { input: DetailsInput; output: LayerDetails };
 }
 export type JobName = keyof Jobs;
-export const JOB_NAMES = ['inspect', 'quantize', 'evaluate', 'benchmark'] as const satisfies readonly JobName[];
+export const JOB_NAMES = [
+  'inspect',
+  'quantize',
+  'evaluate',
+  'benchmark',
+  'details',
+] as const satisfies readonly JobName[];
 
 /** What every job may be told besides its own input. */
 export interface JobOptions {

@@ -5,6 +5,7 @@
  */
 
 import { z } from 'zod';
+import { QuantscopeError } from './errors';
 
 export const BACKEND_IDS = [
   'ort-cpu',
@@ -25,6 +26,10 @@ export type ObserverId = (typeof OBSERVERS)[number];
 export const MODES = ['static', 'dynamic', 'weight-only'] as const;
 export type Mode = (typeof MODES)[number];
 
+/** Of PyTorch: `static` is FX graph mode, `eager` the model's own stubs, `qat` FX with training. */
+export const TORCH_MODES = ['static', 'dynamic', 'eager', 'qat'] as const;
+export type TorchMode = (typeof TORCH_MODES)[number];
+
 export const FORMATS = ['qdq', 'qoperator'] as const;
 export type Format = (typeof FORMATS)[number];
 
@@ -43,12 +48,14 @@ const size = z
   .describe('One number, or [width, height] in pixels.');
 const perChannel = z.union([z.number(), z.array(z.number()).min(1).max(4)]);
 
-export const resizeSchema = z.strictObject({
-  mode: z
-    .enum(['shorter-side', 'exact', 'letterbox'])
-    .describe('shorter-side keeps the proportions; exact stretches; letterbox fits and pads.'),
-  size,
-});
+export const resizeSchema = z
+  .strictObject({
+    mode: z
+      .enum(['shorter-side', 'exact', 'letterbox'])
+      .describe('shorter-side keeps the proportions; exact stretches; letterbox fits and pads.'),
+    size,
+  })
+  .describe('How the image is brought to size before the crop.');
 
 export const preprocessSchema = z
   .strictObject({
@@ -60,8 +67,8 @@ export const preprocessSchema = z
     crop: size.optional().describe('Centre crop after the resize.'),
     color: z.enum(['rgb', 'bgr', 'gray', 'y']).optional().describe('y is the luma of YCbCr.'),
     scale: z.number().optional().describe('value = (pixel · scale − mean) / std, pixel in 0…255.'),
-    mean: perChannel.optional(),
-    std: perChannel.optional(),
+    mean: perChannel.optional().describe('Subtracted after `scale`: one number, or one for each channel.'),
+    std: perChannel.optional().describe('Divides after `mean`: one number, or one for each channel.'),
     layout: z.enum(['NCHW', 'NHWC']).optional().describe('Read off the shape of the input where left out.'),
     dtype: z.enum(['float32', 'float16', 'uint8', 'int8']).optional().describe('Read off the input where left out.'),
   })
@@ -86,25 +93,41 @@ export const calibrationSchema = z.strictObject({
     ),
 });
 
-export const activationSchema = z.strictObject({
-  type: z.enum(ACTIVATION_TYPES).optional(),
-  symmetric: z.boolean().optional(),
-});
+export const activationSchema = z
+  .strictObject({
+    type: z
+      .enum(ACTIVATION_TYPES)
+      .optional()
+      .describe('The integers of activations. 16 bits need opset 21. Default: the backend’s.'),
+    symmetric: z.boolean().optional().describe('Zero point in the middle of the integers. Default: the backend’s.'),
+  })
+  .describe('How activations become integers.');
 
-export const weightSchema = z.strictObject({
-  type: z.enum(WEIGHT_TYPES).optional(),
-  symmetric: z.boolean().optional(),
-  granularity: z.enum(['per-channel', 'per-tensor']).optional(),
-  reduceRange: z.boolean().optional().describe('Seven bits: never saturates in vpmaddubsw, half the resolution.'),
-});
+export const weightSchema = z
+  .strictObject({
+    type: z.enum(WEIGHT_TYPES).optional().describe('The integers of weights. Default: the backend’s.'),
+    symmetric: z.boolean().optional().describe('Zero point in the middle of the integers. Default: the backend’s.'),
+    granularity: z
+      .enum(['per-channel', 'per-tensor'])
+      .optional()
+      .describe('One scale for each output channel, or one for the whole weight. Default: the backend’s.'),
+    reduceRange: z.boolean().optional().describe('Seven bits: never saturates in vpmaddubsw, half the resolution.'),
+  })
+  .describe('How weights become integers.');
 
 export const layerOverrideSchema = z.strictObject({
   select: z.string().min(1).describe('Exact name, glob, `scope:path` or `op:Type`.'),
-  quantize: z.boolean().optional(),
-  activations: z.union([z.enum(ACTIVATION_TYPES), activationSchema]).optional(),
-  weights: z.union([z.enum(WEIGHT_TYPES), weightSchema]).optional(),
-  observer: z.enum(OBSERVERS).optional(),
-  percentile: z.number().gt(50).max(100).optional(),
+  quantize: z.boolean().optional().describe('false keeps the layer in float.'),
+  activations: z
+    .union([z.enum(ACTIVATION_TYPES), activationSchema])
+    .optional()
+    .describe('Of what the layer reads and writes: a type, or a block of keys.'),
+  weights: z
+    .union([z.enum(WEIGHT_TYPES), weightSchema])
+    .optional()
+    .describe('Of the layer’s weight: a type, or a block of keys.'),
+  observer: z.enum(OBSERVERS).optional().describe('For the range of what the layer writes.'),
+  percentile: z.number().gt(50).max(100).optional().describe('For the percentile observer of this layer.'),
   because: z.string().optional().describe('Why; for the next reader.'),
 });
 export type LayerOverride = z.infer<typeof layerOverrideSchema>;
@@ -119,37 +142,93 @@ export const normalizeSchema = z.strictObject({
 });
 
 export const validateSchema = z.strictObject({
-  data: sources,
+  data: sources.describe('Labelled samples, named as in `calibration.data`.'),
   labels: z.string().optional().describe('A file with one `file<TAB>class index` per line.'),
-  samples: positiveInt.optional(),
+  samples: positiveInt.optional().describe('How many samples, evenly spread over the data. Default: all.'),
 });
 
 export const gatesSchema = z.strictObject({
-  'max-accuracy-drop': z.number().optional().describe('Points of top-1.'),
-  'min-output-sqnr': z.number().optional().describe('dB at the worst output.'),
+  'max-accuracy-drop': z.number().optional().describe('How many points of top-1 accuracy may be lost.'),
+  'min-output-sqnr': z.number().optional().describe('The least SQNR of the worst output, in dB.'),
 });
 
+const shape = z.array(z.union([positiveInt, z.string()])).min(1);
+
+export const torchSchema = z
+  .strictObject({
+    weights: z
+      .string()
+      .optional()
+      .describe('A state_dict for the module that the factory builds; read without running code.'),
+    python: z
+      .string()
+      .optional()
+      .describe('The interpreter. Default: a `.venv` beside the recipe or above, then PATH.'),
+    inputs: z
+      .union([z.array(shape), z.record(z.string(), shape)])
+      .optional()
+      .describe('Shapes of the inputs, in order or by name; a name stands for a dimension that is open.'),
+    engine: z
+      .enum(['fbgemm', 'x86', 'onednn', 'qnnpack'])
+      .optional()
+      .describe('The kernels that run the int8 model here. Default: those of `backend`.'),
+    leaves: z
+      .array(z.string())
+      .optional()
+      .describe('Paths of modules that FX does not open, because they cannot be traced; they stay in float.'),
+    train: z
+      .string()
+      .optional()
+      .describe('For mode qat: `file.py:function`, called with the prepared model. Default: distils the fp32 model.'),
+    epochs: positiveInt
+      .optional()
+      .describe('For mode qat without `train`: passes over the calibration data. Default 8.'),
+    'learning-rate': z.number().positive().optional().describe('For mode qat without `train`. Default 1e-4.'),
+  })
+  .describe('What only PyTorch models have.');
+export type TorchSettings = z.infer<typeof torchSchema>;
+
 export const recipeSchema = z.strictObject({
-  model: z.string().min(1).describe('The model, relative to the recipe.'),
-  framework: z.literal('onnx').optional(),
+  model: z
+    .string()
+    .min(1)
+    .describe(
+      'The model, relative to the recipe. PyTorch: `file.py:factory`, `package.module:factory`, a pickled module or TorchScript.',
+    ),
+  framework: z.enum(['onnx', 'torch']).optional().describe('What the model is. Default onnx.'),
   backend: z.enum(BACKEND_IDS).optional().describe('Whose rules decide what runs in int8. Default ort-cpu.'),
   isa: z
     .enum(['auto', 'vnni', 'avx2', 'arm'])
     .optional()
     .describe('The CPU the model will run on, for ort-cpu. auto asks this machine; avx2 saturates u8×s8 products.'),
-  mode: z.enum(MODES).optional().describe('static (default), dynamic (activations at run time) or weight-only.'),
+  mode: z
+    .enum([...MODES, 'eager', 'qat'])
+    .optional()
+    .describe(
+      'static (default), dynamic (activations at run time) or weight-only; PyTorch also eager (its own stubs) and qat (trained).',
+    ),
   format: z.enum(FORMATS).optional().describe('qdq (default) or qoperator.'),
-  calibration: calibrationSchema.optional(),
-  preprocess: z.union([z.enum(PREPROCESS_PRESETS), preprocessSchema]).optional(),
-  activations: z.union([z.enum(ACTIVATION_TYPES), activationSchema]).optional(),
-  weights: z.union([z.enum(WEIGHT_TYPES), weightSchema]).optional(),
-  normalize: normalizeSchema.optional(),
+  calibration: calibrationSchema.optional().describe('The data that activation ranges are measured on, and how.'),
+  preprocess: z
+    .union([z.enum(PREPROCESS_PRESETS), preprocessSchema])
+    .optional()
+    .describe('How an image becomes the input tensor: a preset, or a block of keys.'),
+  activations: z
+    .union([z.enum(ACTIVATION_TYPES), activationSchema])
+    .optional()
+    .describe('How activations become integers in every layer: a type, or a block of keys.'),
+  weights: z
+    .union([z.enum(WEIGHT_TYPES), weightSchema])
+    .optional()
+    .describe('How weights become integers in every layer: a type, or a block of keys.'),
+  normalize: normalizeSchema.optional().describe('What is done to the graph before it is quantized.'),
   layers: z
     .array(layerOverrideSchema)
     .optional()
-    .describe('Exact name beats glob beats scope: beats op:; later beats earlier.'),
-  validate: validateSchema.optional(),
-  gates: gatesSchema.optional(),
+    .describe('Exceptions for single layers. Exact name beats glob beats scope: beats op:; later beats earlier.'),
+  validate: validateSchema.optional().describe('The data that errors and accuracy are measured on.'),
+  torch: torchSchema.optional(),
+  gates: gatesSchema.optional().describe('Limits; a run that breaks one ends with exit status 1.'),
 });
 export type Recipe = z.infer<typeof recipeSchema>;
 
@@ -159,6 +238,12 @@ export function activationOverride(value: Recipe['activations']): z.infer<typeof
 }
 export function weightOverride(value: Recipe['weights']): z.infer<typeof weightSchema> {
   return typeof value === 'string' ? { type: value } : (value ?? {});
+}
+
+/** @throws `recipe-invalid` for a mode that only PyTorch models have */
+export function onnxMode({ mode = 'static' }: Recipe): Mode {
+  if (mode !== 'eager' && mode !== 'qat') return mode;
+  throw new QuantscopeError('recipe-invalid', `\`mode: ${mode}\` is for PyTorch models; ONNX has ${MODES.join(', ')}.`);
 }
 
 /** A preset name is short for `{ preset: name }`. */

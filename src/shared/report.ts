@@ -3,11 +3,11 @@
  * gates read this; nothing is computed twice.
  */
 
-import type { BackendId, Format, Mode, ObserverId, Recipe } from './recipe';
+import type { BackendId, Format, Mode, ObserverId, Recipe, TorchMode } from './recipe';
 import type { ReasonCode } from './reasons';
 import type { Stage } from './progress';
 
-/** Raised whenever a reader of the former version would misread a report. */
+/** Raised whenever a reader of the former version would misread a report; a new field is optional instead. */
 export const REPORT_VERSION = 1;
 
 /** `quantized`: the runtime runs it in int8. `float`: on purpose. `fallback`: was to be int8 but is not. */
@@ -43,6 +43,19 @@ export interface TensorReport {
   /** What the observer chose. */
   readonly range: { readonly min: number; readonly max: number } | null;
   readonly quantization: QuantParams | null;
+  /** How the range was found; only for activations that are integers in the int8 model. */
+  readonly chosenBy?: RangeChoice;
+}
+
+export interface RangeChoice {
+  /** `null` for a range known beforehand, whatever the data. */
+  readonly observer: ObserverId | null;
+  /** For the percentile observer. */
+  readonly percentile: number;
+  /** The integers that the range is mapped to. */
+  readonly qmin: number;
+  readonly qmax: number;
+  readonly symmetric: boolean;
 }
 
 export interface LayerReport {
@@ -70,6 +83,17 @@ export interface LayerReport {
   /** Share of pair sums that the target's kernel clips (u8×s8 in 16 bits); `null` where it clips none by design. */
   readonly saturation: number | null;
   readonly tensors: readonly TensorReport[];
+  /** Of a fallback for want of a kernel: the backends that have one. */
+  readonly alternatives?: readonly BackendId[];
+  /** Where the user's Python calls the layer, and where it builds its module. */
+  readonly source?: { readonly called?: SourceLine; readonly built?: SourceLine };
+}
+
+export interface SourceLine {
+  /** Absolute path. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
 }
 
 export interface AccuracyReport {
@@ -81,15 +105,37 @@ export interface AccuracyReport {
   readonly agreement: number | null;
 }
 
+/** What the backend could do otherwise, as far as a fix has to know. */
+export interface TargetFacts {
+  /** Operators whose weights have one scale, whatever the recipe says. */
+  readonly perTensorOps: readonly string[];
+  /** What 16-bit activations come to: an integer `kernel`, `float` arithmetic between 16-bit tensors, or `none`. */
+  readonly activations16: 'kernel' | 'float' | 'none';
+  /** How many integers an activation may be. */
+  readonly levels: number;
+}
+
+/** One inference on one thread, the median of several, in milliseconds; both models took turns. */
+export interface LatencyReport {
+  readonly threads: 1;
+  /** Timed runs of each model. */
+  readonly runs: number;
+  readonly fp32: number;
+  readonly int8: number;
+  /** fp32 ÷ int8, the median of the quotients within one round; above 1 the int8 model is faster. */
+  readonly ratio: number;
+}
+
 export interface Report {
   readonly version: typeof REPORT_VERSION;
   readonly tool: string;
   readonly created: string;
-  readonly framework: 'onnx';
+  readonly framework: 'onnx' | 'torch';
   readonly model: {
     readonly path: string;
     readonly sha256: string;
     readonly bytes: number;
+    /** 0 for PyTorch. */
     readonly opset: number;
     readonly producer: string;
     readonly inputs: readonly {
@@ -103,11 +149,18 @@ export interface Report {
       readonly shape: readonly (number | string)[];
     }[];
   };
-  readonly quantized: { readonly path: string; readonly bytes: number; readonly opset: number } | null;
+  readonly quantized: {
+    readonly path: string;
+    readonly bytes: number;
+    readonly opset: number;
+    /** Of the model file as it was written: another hash means that file and report are of different runs. */
+    readonly sha256?: string;
+  } | null;
   readonly recipe: Recipe;
   readonly backend: BackendId;
-  readonly mode: Mode;
-  readonly format: Format;
+  readonly target?: TargetFacts;
+  readonly mode: Mode | TorchMode;
+  readonly format: Format | 'torchscript';
   readonly environment: {
     readonly runtime: string;
     readonly cpu: string;
@@ -130,11 +183,15 @@ export interface Report {
     readonly skipped: readonly { readonly item: string; readonly reason: string }[];
     /** Taken from the cache of an earlier run with the same model, data and preprocessing. */
     readonly cached: boolean;
+    /** Of the measurements beside the report: another key there means that they are of another run. */
+    readonly key?: string;
   } | null;
   readonly layers: readonly LayerReport[];
   readonly counts: Readonly<Record<Status, number>>;
   readonly outputs: readonly { readonly name: string; readonly error: ErrorMeasure }[];
   readonly accuracy: AccuracyReport | null;
+  /** `null` where one run takes too long to measure several, or there was nothing to run. */
+  readonly latency?: LatencyReport | null;
   /** Float tensors that could not be compared, each with why. */
   readonly unmatched: readonly { readonly tensor: string; readonly why: string }[];
   /** Number of float tensors of the fp32 model that were compared. */

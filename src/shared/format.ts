@@ -1,0 +1,101 @@
+/** Numbers with three significant digits and a unit that fits them; names made safe to print. */
+
+/** For what was not measured. */
+export const NOTHING = '–';
+
+/** Three significant digits without exponent; digits left of the point are all kept. */
+export function number3(value: number): string {
+  if (value === 0 || !Number.isFinite(value)) return value === 0 ? '0' : String(value);
+  const rounded = Number(value.toPrecision(3));
+  const magnitude = Math.floor(Math.log10(Math.abs(rounded)));
+  const minus = rounded < 0 ? '−' : '';
+  return minus + Math.abs(rounded).toFixed(Math.min(20, Math.max(0, 2 - magnitude)));
+}
+
+type Scale = readonly (readonly [factor: number, unit: string])[];
+
+const SIZES: Scale = [
+  [1e9, 'GB'],
+  [1e6, 'MB'],
+  [1e3, 'kB'],
+  [1, 'B'],
+];
+const TIMES: Scale = [
+  [1, 's'],
+  [1e-3, 'ms'],
+  [1e-6, 'µs'],
+];
+const COUNTS: Scale = [
+  [1e9, ' G'],
+  [1e6, ' M'],
+  [1e3, ' k'],
+  [1, ''],
+];
+
+/** The largest unit of which there is at least one after rounding. */
+function scaled(value: number, scale: Scale, space = ' '): string {
+  const smallest = scale.at(-1)!;
+  const size = Math.abs(Number(value.toPrecision(3)));
+  const [factor, unit] = scale.find(([candidate]) => size >= candidate) ?? smallest;
+  return `${number3(value / factor)}${unit === '' ? '' : space}${unit}`;
+}
+
+/** Whole things are not counted in hundredths. */
+function whole(value: number, scale: Scale, space?: string): string {
+  const text = scaled(value, scale, space);
+  return value < 1e3 ? text.replace(/\.\d+/, '') : text;
+}
+
+export function bytes(value: number): string {
+  return whole(Math.round(value), SIZES);
+}
+
+export function seconds(value: number): string {
+  return scaled(value, TIMES);
+}
+
+export function milliseconds(value: number): string {
+  return seconds(value / 1e3);
+}
+
+export function microseconds(value: number): string {
+  return seconds(value / 1e6);
+}
+
+export function count(value: number): string {
+  return whole(Math.round(value), COUNTS, '');
+}
+
+export function percent(value: number): string {
+  return `${number3(value)} %`;
+}
+
+/** `null` is no error at all. */
+export function decibels(value: number | null): string {
+  return value === null ? 'exact' : `${number3(value)} dB`;
+}
+
+/** A difference with its sign. */
+export function signed(value: number): string {
+  const text = number3(value);
+  return value > 0 ? `+${text}` : value === 0 ? `±${text}` : text;
+}
+
+export function shape(dims: readonly (number | string)[]): string {
+  return dims.length === 0 ? 'scalar' : dims.map((dim) => printable(String(dim))).join('×');
+}
+
+/** `1 layer`, `2 layers`. */
+export function plural(value: number, noun: string): string {
+  return `${value} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** A model's names are an attacker's: control and direction characters would rewrite the terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** {@link printable} of every line. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}

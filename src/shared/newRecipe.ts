@@ -1,0 +1,66 @@
+/** The first recipe of a model, as `quantscope init` and the editor's wizard write it: with comments that teach it. */
+
+import type { PreprocessGuess } from './inspection';
+import { BACKEND_IDS, OBSERVERS, type BackendId, type Preprocess, type PreprocessPreset, type Recipe } from './recipe';
+import { recipeText, type RecipeComments } from './recipeDocument';
+
+export const DEFAULT_SAMPLES = 100;
+
+/** Paths are relative to the recipe, with `/` on every system, since recipes travel with their folder. */
+export interface NewRecipe {
+  readonly model: string;
+  readonly backend: BackendId;
+  /** Calibration data, or `synthetic`. */
+  readonly data: string;
+  readonly preprocess: Preprocess | PreprocessPreset;
+  /** Where the preprocessing is a guess, the sentence that explains it. */
+  readonly guessed: PreprocessGuess['why'] | undefined;
+  readonly validate?: Recipe['validate'];
+}
+
+export function newRecipe(settings: NewRecipe): Recipe {
+  const { model, backend, data, preprocess, validate } = settings;
+  const nothing = typeof preprocess === 'object' && Object.keys(preprocess).length === 0;
+  return {
+    model,
+    backend,
+    mode: 'static',
+    calibration: { data, samples: DEFAULT_SAMPLES },
+    ...(nothing ? {} : { preprocess }),
+    ...(validate === undefined ? {} : { validate }),
+  };
+}
+
+/** The same as YAML. */
+export function newRecipeText(settings: NewRecipe): string {
+  const examples = EXAMPLES.filter(({ key }) => key !== 'validate' || settings.validate === undefined);
+  const after = ['More that a recipe can say:', ...examples.map(({ text }) => text)].join('\n');
+  return recipeText(newRecipe(settings), commentsFor(settings), after);
+}
+
+function commentsFor({ model, guessed }: NewRecipe): RecipeComments {
+  const name = model.slice(model.lastIndexOf('/') + 1);
+  return {
+    '': `How ${name} is quantized. Run it with \`quantscope run\`; keep it in git beside the model.`,
+    backend: `Whose rules decide what runs in int8: ${BACKEND_IDS.join(', ')}.`,
+    mode: 'static; dynamic: activations at run time; weight-only: smaller, not faster.',
+    calibration: `Data like the model will meet; observer is one of ${OBSERVERS.join(', ')}.`,
+    preprocess:
+      guessed === undefined
+        ? 'How an image becomes the input: value = (pixel · scale − mean) / std, pixel in 0…255.'
+        : `Guessed, check it: wrong preprocessing ruins calibration and accuracy alike.\n${guessed}`,
+    validate: 'What errors and accuracy are measured on: other samples than those of the calibration.',
+  };
+}
+
+const EXAMPLES = [
+  {
+    key: 'layers',
+    text: `layers:                       # exact name beats glob beats scope: beats op:
+  - select: features/0/conv
+    quantize: false
+    because: 9 dB`,
+  },
+  { key: 'validate', text: 'validate: { data: images/validation, labels: labels.tsv }' },
+  { key: 'gates', text: 'gates: { max-accuracy-drop: 1.0, min-output-sqnr: 20 }' },
+] as const;

@@ -1,0 +1,44 @@
+/** What is made from tables and schemas is what they say now. */
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { z } from 'zod';
+import { generatedFiles, ROOT } from '../scripts/schema';
+import { CODES } from '../src/server/codes';
+import { recipeSchema } from '../src/shared/recipe';
+
+const ADVICE = 'Run `npm run generate:schema`.';
+
+describe('generated files', () => {
+  test('are current', async () => {
+    for (const [file, text] of await generatedFiles()) {
+      assert.equal(readFileSync(join(ROOT, file), 'utf8'), text, `${file} is out of date. ${ADVICE}`);
+    }
+  });
+
+  test('every code of the server has its heading', () => {
+    const page = readFileSync(join(ROOT, 'docs/diagnostics.md'), 'utf8');
+    const headings = Array.from(page.matchAll(/^## (.+)$/gm), ([, heading]) => heading);
+    assert.deepEqual(headings, Object.keys(CODES));
+  });
+
+  test('every key of the recipe has a description', () => {
+    const missing: string[] = [];
+    const visit = (schema: unknown, at: string): void => {
+      if (typeof schema !== 'object' || schema === null) return;
+      const { properties, ...rest } = schema as { properties?: Record<string, { description?: string }> };
+      for (const [key, property] of Object.entries(properties ?? {})) {
+        if ((property.description ?? '') === '') missing.push(`${at}.${key}`);
+        visit(property, `${at}.${key}`);
+      }
+      for (const [key, part] of Object.entries(rest)) {
+        if (Array.isArray(part)) for (const item of part) visit(item, at);
+        else if (key === 'items') visit(part, at);
+      }
+    };
+    visit(z.toJSONSchema(recipeSchema), '');
+    assert.deepEqual(missing, []);
+  });
+});
