@@ -5,8 +5,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { guessForInputs } from '../core/data/preprocess';
 import type { EngineClient, RequestOptions } from '../engine/client';
-import { QuantscopeError, type ExitStatus } from '../shared/errors';
+import { EXIT, QuantscopeError, type ExitStatus } from '../shared/errors';
 import type { JobName } from '../shared/protocol';
 import type { Report } from '../shared/report';
 import { runCli } from './app';
@@ -54,6 +55,7 @@ async function cli(args: readonly string[], answers: Answers = {}, tty = false):
     ...{ cwd, env: {}, version: '1.2.3', signal: new AbortController().signal },
     ...{ stdout: output('stdout'), stderr: output('stderr') },
     engine: engine as unknown as EngineClient,
+    languageServer: async () => EXIT.engineFailure,
   });
   return { exit, ...written, calls, disposed };
 }
@@ -67,6 +69,8 @@ const MODEL: Report['model'] = {
 const INSPECTION = {
   model: MODEL,
   backend: 'ort-cpu',
+  guess: guessForInputs(MODEL.inputs),
+  machine: { cpu: '', isa: 'avx2', saturates: true },
   layers: [],
   counts: { quantize: 0, float: 0 },
   normalization: [],
@@ -102,9 +106,14 @@ describe('help and version', () => {
     for (const { name, options, positional } of COMMANDS) {
       const help = await cli([name, '--help']);
       assert.equal(help.exit, 0);
-      assert.ok(help.stdout.includes(`quantscope ${name} ${positional.placeholder}`));
+      assert.ok(help.stdout.includes(`quantscope ${name} ${positional?.placeholder ?? ''}`));
       for (const option of Object.keys(options)) assert.match(help.stdout, new RegExp(`^  --${option}\\b`, 'm'));
     }
+  });
+
+  test('the language server prints for itself, and its exit status counts', async () => {
+    assert.deepEqual(await cli(['lsp', '--stdio']), { exit: 3, stdout: '', stderr: '', calls: [], disposed: 1 });
+    assert.match((await cli(['lsp', '--stdoi'])).stderr, /--stdio/);
   });
 
   test('version', async () => {

@@ -5,7 +5,7 @@ import { didYouMean } from '../shared/closest';
 import { EXIT, QuantscopeError, toQuantscopeError, type ExitStatus } from '../shared/errors';
 import { COMMANDS } from './commands';
 import type { Command, Output, Services } from './command';
-import { printableLines } from './format';
+import { printableLines } from '../shared/format';
 import { commandHelp, programHelp } from './help';
 import { progressLine, type LineOutput } from './progressLine';
 import { styleFor } from './style';
@@ -19,6 +19,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
   readonly version: string;
   readonly engine: Pick<EngineClient, 'request' | 'dispose'>;
+  readonly languageServer: (signal: AbortSignal) => Promise<ExitStatus>;
 }
 
 /** Runs one command line. Never throws: every failure is printed and becomes an exit status. */
@@ -31,10 +32,12 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     cwd: terminal.cwd,
     run: (name, input, jobOptions = {}) =>
       terminal.engine.request(name, input, { ...jobOptions, signal: terminal.signal, onProgress: progress.show }),
+    languageServer: () => terminal.languageServer(terminal.signal),
   };
   try {
     const output = await dispatch(argv, options, terminal, services);
     progress.clear();
+    if (typeof output === 'number') return output;
     if (typeof output === 'string') stdout.write(`${output}\n`);
     else stdout.write(json ? `${JSON.stringify(output.json)}\n` : `${output.text(styleFor(stdout.isTTY, env))}\n`);
     return typeof output === 'string' ? EXIT.ok : (output.exit ?? EXIT.ok);
@@ -49,13 +52,13 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   }
 }
 
-/** Text for people where help or version is asked for, else the output of a command. */
+/** Text for people where help or version is asked for, else what a command returns. */
 async function dispatch(
   argv: readonly string[],
   options: readonly string[],
   { version }: Terminal,
   services: Services,
-): Promise<Output | string> {
+): Promise<Output | ExitStatus | string> {
   const [name, ...args] = argv;
   const help = options.includes('--help') || options.includes('-h');
   if (name === undefined) throw new QuantscopeError('usage', 'No command is given.');

@@ -14,6 +14,8 @@ export interface Services {
     input: Jobs[N]['input'],
     options?: JobOptions,
   ) => Promise<Jobs[N]['output']>;
+  /** Runs the language server on the streams of this program until the editor ends it. */
+  readonly languageServer: () => Promise<ExitStatus>;
 }
 
 /** One result in two forms: the document of `--json`, and the text for people. */
@@ -38,9 +40,10 @@ interface Spec<O extends Options> {
   ) => Promise<Output>;
 }
 
-export interface Command extends Omit<Spec<Options>, 'run'> {
-  /** @throws `usage`, and what the command throws */
-  run(args: readonly string[], services: Services): Promise<Output>;
+export interface Command extends Omit<Spec<Options>, 'run' | 'positional'> {
+  readonly positional?: Spec<Options>['positional'];
+  /** Its output, or the exit status where it has printed by itself. @throws `usage`, and what the command throws */
+  run(args: readonly string[], services: Services): Promise<Output | ExitStatus>;
 }
 
 /** Options of every command; they are acted upon before the command runs. */

@@ -6,7 +6,8 @@ import { evaluate } from './commands/evaluate';
 import { init } from './commands/init';
 import { inspect } from './commands/inspect';
 import { layers } from './commands/layers';
+import { lsp } from './commands/lsp';
 import { quantize } from './commands/quantize';
 import { run } from './commands/run';
 
-export const COMMANDS: readonly Command[] = [inspect, init, quantize, run, layers, evaluate, benchmark];
+export const COMMANDS: readonly Command[] = [inspect, init, quantize, run, layers, evaluate, benchmark, lsp];

@@ -32,7 +32,7 @@ export function commandHelp({ name, summary, usage, positional, options }: Comma
   return [
     summary,
     `Usage\n  quantscope ${name} ${usage}`,
-    `Arguments\n${aligned([[positional.placeholder, positional.help]])}`,
+    ...(positional === undefined ? [] : [`Arguments\n${aligned([[positional.placeholder, positional.help]])}`]),
     `Options\n${aligned(lines)}`,
   ].join('\n\n');
 }

@@ -2,7 +2,7 @@
 
 import { REASONS, type ReasonCode } from '../shared/reasons';
 import type { LayerReport, Report, Status } from '../shared/report';
-import { decibels, microseconds, percent, plural, printable } from './format';
+import { decibels, microseconds, percent, plural, printable } from '../shared/format';
 import type { Paint, Style } from './style';
 import { table, type Column } from './table';
 

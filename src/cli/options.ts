@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { parse as parseYaml } from 'yaml';
-import { describeIssues } from '../core/recipeIssues';
+import { describeIssues } from '../shared/recipeIssues';
 import { didYouMean } from '../shared/closest';
 import { QuantscopeError, type ErrorCode } from '../shared/errors';
 import { PREPROCESS_PRESETS, preprocessSchema, type Recipe } from '../shared/recipe';

@@ -1,7 +1,7 @@
 /** One line on the terminal that shows where a job is; nothing where the output is no terminal. */
 
 import type { OnProgress, Progress } from '../shared/progress';
-import { number3, printable, seconds } from './format';
+import { number3, printable, seconds } from '../shared/format';
 
 export interface LineOutput {
   readonly isTTY: boolean;

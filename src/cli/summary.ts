@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { recipePath } from '../core/recipeFile';
 import { checkGates, type GateResult } from '../shared/gates';
 import type { Report } from '../shared/report';
-import { bytes, decibels, number3, percent, plural, printable, signed } from './format';
+import { bytes, decibels, microseconds, number3, percent, plural, printable, signed } from '../shared/format';
 import { countStrip, layerTable, reasonLegend } from './layers';
 import type { Style } from './style';
 import { facts } from './table';
@@ -27,6 +27,7 @@ export function reportText(report: Report, { outDir, cwd, save }: Surroundings, 
       ['accuracy', accuracyText(report)],
       ['output', worstOutput(report)],
       ['size', sizeText(report)],
+      ['speed', speedText(report)],
       ['calibration', calibrationText(report)],
       [
         'runs on',
@@ -97,6 +98,13 @@ function worstOutput({ outputs }: Report): string | undefined {
 function sizeText({ model, quantized }: Report): string | undefined {
   if (quantized === null) return undefined;
   return `${bytes(model.bytes)} → ${bytes(quantized.bytes)} (${number3(model.bytes / quantized.bytes)}× smaller)`;
+}
+
+function speedText({ latency }: Report): string | undefined {
+  if (latency === undefined || latency === null) return undefined;
+  const { fp32, int8, ratio, runs } = latency;
+  const times = `${microseconds(1000 * fp32)} → ${microseconds(1000 * int8)}`;
+  return `${times} an inference (${number3(ratio)}× as fast), one thread, ${plural(runs, 'run')} of each`;
 }
 
 function calibrationText({ calibration }: Report): string | undefined {

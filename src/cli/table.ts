@@ -1,6 +1,6 @@
 /** Aligned columns of text. */
 
-import { NOTHING } from './format';
+import { NOTHING } from '../shared/format';
 import type { Paint, Style } from './style';
 
 export interface Column<Row> {

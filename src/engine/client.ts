@@ -237,6 +237,11 @@ function cancelled(name: JobName): QuantscopeError {
 
 /** `quantize net.onnx`: what the report of a crash names. */
 function describeJob({ name, request: { input } }: Pending): string {
-  const models = 'models' in input ? input.models : ['model' in input ? input.model : input.recipe.model];
-  return `${name} ${models.join(' ')}`;
+  return `${name} ${subjects(input).join(' ')}`;
+}
+
+function subjects(input: Pending['request']['input']): readonly string[] {
+  if ('models' in input) return input.models;
+  if ('model' in input) return [input.model];
+  return 'recipe' in input ? [input.recipe.model] : [input.report, input.layer];
 }

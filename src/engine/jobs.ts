@@ -2,8 +2,18 @@
 
 import { benchmark } from '../core/benchmark/benchmark';
 import { evaluate } from '../core/evaluate/evaluate';
+import { DetailsReader } from '../core/pipeline/details';
 import { inspectModel } from '../core/pipeline/inspect';
 import { quantize } from '../core/pipeline/quantize';
+import { quantizeTorch } from '../torch/quantize';
 import type { Handlers } from './server';
 
-export const JOBS: Handlers = { inspect: inspectModel, quantize, evaluate, benchmark };
+const details = new DetailsReader();
+
+export const JOBS: Handlers = {
+  inspect: inspectModel,
+  quantize: (job, context) => (job.recipe.framework === 'torch' ? quantizeTorch : quantize)(job, context),
+  evaluate,
+  benchmark,
+  details: (input, context) => details.read(input, context),
+};

@@ -30,6 +30,7 @@ const handlers: Handlers = {
   quantize: lazily('quantize'),
   evaluate: lazily('evaluate'),
   benchmark: lazily('benchmark'),
+  details: lazily('details'),
 };
 
 const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));

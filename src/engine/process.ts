@@ -38,6 +38,8 @@ export interface LaunchOptions {
   readonly entry: string;
   /** Arguments of Node, by default those of this process. */
   readonly execArgv?: readonly string[];
+  /** The Node program, by default the one of this process. */
+  readonly execPath?: string;
 }
 
 export interface ProcessEvents {
@@ -96,6 +98,7 @@ export class EngineProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, TMPDIR: this.#temporary, TEMP: this.#temporary, TMP: this.#temporary },
       ...(launch.execArgv === undefined ? {} : { execArgv: [...launch.execArgv] }),
+      ...(launch.execPath === undefined ? {} : { execPath: launch.execPath }),
     });
     this.#reader = new ChannelReader(this.#child);
     this.#connection = createMessageConnection(this.#reader, new IPCMessageWriter(this.#child));

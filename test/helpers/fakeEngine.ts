@@ -67,6 +67,7 @@ const handlers: Handlers = {
   inspect: ({ model }, context): Promise<Inspection> => fake(model, context),
   quantize: ({ recipe }, context) => fake(recipe.model, context),
   evaluate: ({ model }, context) => fake(model, context),
+  details: ({ layer }, context) => fake(layer, context),
   benchmark: ({ models }, context): Promise<Benchmark> => fake(models.join(), context),
 };
 

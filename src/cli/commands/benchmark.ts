@@ -1,6 +1,6 @@
 import type { BenchmarkEntry } from '../../shared/benchmark';
 import { defineCommand } from '../command';
-import { bytes, milliseconds, number3, plural } from '../format';
+import { bytes, milliseconds, number3, plural } from '../../shared/format';
 import { shapes, wholeNumber } from '../options';
 import { pathFrom } from '../summary';
 import { table, type Column } from '../table';

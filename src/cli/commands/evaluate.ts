@@ -1,6 +1,6 @@
 import type { Evaluation } from '../../shared/evaluation';
 import { defineCommand } from '../command';
-import { milliseconds, percent, plural, printable } from '../format';
+import { milliseconds, percent, plural, printable } from '../../shared/format';
 import { preprocess, required, text, wholeNumber } from '../options';
 import type { Style } from '../style';
 import { pathFrom, warningLines } from '../summary';

@@ -1,8 +1,8 @@
-import type { Decision, InspectedLayer, Inspection } from '../../shared/inspection';
+import { plannedStatus, type InspectedLayer, type Inspection } from '../../shared/inspection';
 import type { Status } from '../../shared/report';
 import { defineCommand } from '../command';
-import { bytes, count, printable, shape } from '../format';
-import { operator, reasonLegend, STATUS_WORDS } from '../layers';
+import { bytes, count, printable, shape } from '../../shared/format';
+import { countStrip, operator, reasonLegend, STATUS_WORDS, statusWord } from '../layers';
 import type { Style } from '../style';
 import { warningLines } from '../summary';
 import { facts, table, type Column } from '../table';
@@ -21,14 +21,11 @@ export const inspect = defineCommand({
   },
 });
 
-/** A plan has no measured status yet, but the words are the same. */
-const AS_STATUS: Readonly<Record<Decision, Status>> = { quantize: 'quantized', float: 'float' };
-
 const COLUMNS: readonly Column<InspectedLayer>[] = [
   {
     title: 'plan',
-    value: ({ decision }) => decisionWord(decision),
-    paint: ({ decision }, style) => STATUS_WORDS[AS_STATUS[decision]].paint(style),
+    value: (layer) => statusWord(plannedStatus(layer)),
+    paint: (layer, style) => STATUS_WORDS[plannedStatus(layer)].paint(style),
   },
   { title: 'layer', value: ({ name }) => printable(name) },
   { title: 'operator', value: operator },
@@ -37,13 +34,14 @@ const COLUMNS: readonly Column<InspectedLayer>[] = [
   { title: 'why not int8', value: ({ reason }) => reason ?? '' },
 ];
 
-function decisionWord(decision: Decision): string {
-  const { symbol, word } = STATUS_WORDS[AS_STATUS[decision]];
-  return `${symbol} ${word}`;
+function countsOf(layers: readonly InspectedLayer[]): Readonly<Record<Status, number>> {
+  const counts = { quantized: 0, float: 0, fallback: 0 };
+  for (const layer of layers) counts[plannedStatus(layer)]++;
+  return counts;
 }
 
 function inspectionText(inspection: Inspection, model: string, style: Style): string {
-  const { layers, counts, normalization, warnings } = inspection;
+  const { layers, normalization, warnings } = inspection;
   const { opset, producer, inputs, outputs } = inspection.model;
   const tensors = (infos: Inspection['model']['inputs']): string =>
     infos.map((info) => `${printable(info.name)} ${info.type} ${shape(info.shape)}`).join(', ');
@@ -60,7 +58,7 @@ function inspectionText(inspection: Inspection, model: string, style: Style): st
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
   const strip = facts(
     [
-      ['plan', `■ ${counts.quantize} int8   ○ ${counts.float} float   for ${inspection.backend}`],
+      ['plan', `${countStrip(countsOf(layers), style)}   for ${inspection.backend}`],
       ['work', macs === 0 ? undefined : `${count(macs)} multiply-adds for one inference`],
       ['next', `quantscope quantize ${printable(model)} --data DIR`],
     ],

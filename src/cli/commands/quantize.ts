@@ -2,10 +2,10 @@ import * as path from 'node:path';
 import { QuantscopeError } from '../../shared/errors';
 import { FORMATS, MODES, OBSERVERS, type Recipe } from '../../shared/recipe';
 import { defineCommand } from '../command';
-import { printable } from '../format';
+import { printable } from '../../shared/format';
 import { choice, list, preprocess, required, text, wholeNumber } from '../options';
 import { defaultOutDir } from '../summary';
-import { backend, DATA_HELP, guessFor, jobOptions, toJobOptions } from './shared';
+import { backend, DATA_HELP, jobOptions, toJobOptions } from './shared';
 import { quantizeAndCheck } from './run';
 
 export const quantize = defineCommand({
@@ -35,9 +35,7 @@ export const quantize = defineCommand({
       throw new QuantscopeError('usage', '--labels needs --validate DIR, the data that they label.');
     }
     const guess =
-      values.preprocess === undefined
-        ? guessFor((await services.run('inspect', { model, baseDir: cwd })).model)
-        : undefined;
+      values.preprocess === undefined ? (await services.run('inspect', { model, baseDir: cwd })).guess : undefined;
     const recipe = recipeOf(model, { ...values, preprocess: values.preprocess ?? guess?.preprocess });
     const save = `quantscope init ${printable(model)} --data ${printable(values.data)}`;
     return quantizeAndCheck(

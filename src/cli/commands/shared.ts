@@ -1,9 +1,7 @@
 /** Options and steps that several commands share. */
 
-import { guessPreprocess } from '../../core/data/preprocess';
-import type { Inspection } from '../../shared/inspection';
 import type { JobOptions } from '../../shared/protocol';
-import { BACKEND_IDS, type Preprocess } from '../../shared/recipe';
+import { BACKEND_IDS } from '../../shared/recipe';
 import { byteSize, choice, flag, wholeNumber } from '../options';
 
 export const backend = choice('B', BACKEND_IDS, 'Whose rules decide what runs in int8.', 'backend-unknown');
@@ -27,13 +25,4 @@ export function toJobOptions(values: {
     ...(values['memory-cap'] === undefined ? {} : { memoryCapBytes: values['memory-cap'] }),
     trusted: values.trust,
   };
-}
-
-/** What the first input suggests, with the sentence that explains it. */
-export function guessFor(model: Inspection['model']): { readonly preprocess: Preprocess; readonly why: string } {
-  const [input, ...others] = model.inputs;
-  if (input === undefined || others.length > 0) {
-    return { preprocess: {}, why: `The model has ${model.inputs.length} inputs, so images cannot feed it.` };
-  }
-  return guessPreprocess(input);
 }

@@ -2,6 +2,7 @@
 
 import { QuantscopeError } from '../../shared/errors';
 import { BACKEND_IDS, type BackendId } from '../../shared/recipe';
+import type { TargetFacts } from '../../shared/report';
 import { CHEAP_OPS, COMPUTE_OPS, CONV_TRANSPOSE, KEEP_FLOAT, MOVE_OPS } from './ops';
 import type { Backend } from './types';
 
@@ -27,6 +28,8 @@ const TORCH = {
   ops: ORT_OPS,
   keepFloat: KEEP_FLOAT,
   foldable: FOLDABLE,
+  // Read off the graphs it makes: 16-bit QDQ is left as conversions around the float operator.
+  activations16: 'float',
   runsHere: true,
   otherwise: 'op-not-supported',
 } as const;
@@ -44,6 +47,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     ops: ORT_OPS,
     keepFloat: KEEP_FLOAT,
     foldable: FOLDABLE,
+    activations16: 'float',
     runsHere: true,
     otherwise: 'op-not-supported',
   },
@@ -104,6 +108,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     },
     keepFloat: KEEP_FLOAT,
     foldable: [],
+    activations16: 'none',
     runsHere: false,
     otherwise: 'op-not-supported',
   },
@@ -130,6 +135,8 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     },
     keepFloat: KEEP_FLOAT.filter((op) => op !== 'Softmax'),
     foldable: FOLDABLE,
+    // 16-bit activations with 8-bit weights (QNN execution provider documentation, mixed precision).
+    activations16: 'kernel',
     runsHere: false,
     otherwise: 'op-not-supported',
   },
@@ -154,6 +161,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     },
     keepFloat: KEEP_FLOAT,
     foldable: FOLDABLE,
+    activations16: 'none',
     runsHere: false,
     otherwise: 'op-not-supported',
   },
@@ -169,10 +177,17 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
     ops: { ...ORT_OPS, ConvTranspose: CONV_TRANSPOSE },
     keepFloat: KEEP_FLOAT,
     foldable: FOLDABLE,
+    activations16: 'none',
     runsHere: false,
     otherwise: 'op-not-supported',
   },
 };
+
+/** What a report tells of a backend, for those who suggest fixes. */
+export function targetFacts({ ops, activations, activations16 }: Backend): TargetFacts {
+  const perTensorOps = Object.entries(ops).flatMap(([op, rule]) => (rule.perTensorWeight === true ? [op] : []));
+  return { perTensorOps, activations16, levels: activations.qmax - activations.qmin + 1 };
+}
 
 /** @throws `backend-unknown`, naming the known ones */
 export function backendOf(id: string): Backend {

@@ -1,6 +1,7 @@
 /** What a backend is: a target's rules as data. Each rule in the tables beside this file names its source. */
 
 import type { ReasonCode } from '../../shared/reasons';
+import type { TargetFacts } from '../../shared/report';
 import type { ActivationType, BackendId, ObserverId, WeightType } from '../../shared/recipe';
 import type { OpKind } from '../plan/types';
 
@@ -58,6 +59,8 @@ export interface Backend {
   readonly keepFloat: readonly string[];
   /** Activations that disappear into the quantization of the output before them. */
   readonly foldable: readonly string[];
+  /** What activations of 16 bits come to: see the report's {@link TargetFacts}. */
+  readonly activations16: TargetFacts['activations16'];
   /** Whether layers run on this machine's onnxruntime, so that the kernels read off it are the target's. */
   readonly runsHere: boolean;
   /** The reason given for operators in neither table. */

@@ -106,8 +106,12 @@ export function rangeOf(stats: TensorStats, options: ObserverOptions, spec: Quan
   return observed(() => new ErrorModel(stats), stats, options, spec);
 }
 
-/** The ranges of all observers, with their default options. */
-export function allRanges(stats: TensorStats, spec: QuantSpec): Record<ObserverId, Range> {
-  const ranges = OBSERVERS.map((observer) => [observer, rangeOf(stats, { observer }, spec)] as const);
+/** The ranges of all observers. */
+export function allRanges(
+  stats: TensorStats,
+  spec: QuantSpec,
+  percentile = DEFAULT_PERCENTILE,
+): Record<ObserverId, Range> {
+  const ranges = OBSERVERS.map((observer) => [observer, rangeOf(stats, { observer, percentile }, spec)] as const);
   return Object.fromEntries(ranges) as Record<ObserverId, Range>;
 }

@@ -1,6 +1,7 @@
 /** Decides how an image becomes the input tensor: recipe, preset and input shape resolved into plain numbers. */
 
 import { QuantscopeError } from '../../shared/errors';
+import type { PreprocessGuess } from '../../shared/inspection';
 import type { Preprocess, PreprocessPreset } from '../../shared/recipe';
 import type { InputInfo } from './types';
 
@@ -228,8 +229,17 @@ export function describePreprocess(resolved: ResolvedPreprocess): string {
 
 const CHECK = 'Check it against the training code.';
 
+/** {@link guessPreprocess} of the only input; images cannot feed several. */
+export function guessForInputs(inputs: readonly InputInfo[]): PreprocessGuess {
+  const [input, ...others] = inputs;
+  if (input === undefined || others.length > 0) {
+    return { preprocess: {}, why: `The model has ${inputs.length} inputs, so images cannot feed it.` };
+  }
+  return guessPreprocess(input);
+}
+
 /** What preprocessing a model's input suggests, with the sentence that explains it; for `init` and the wizard. */
-export function guessPreprocess(input: InputInfo): { preprocess: Preprocess; why: string } {
+export function guessPreprocess(input: InputInfo): PreprocessGuess {
   const geometry = input.shape.length === 4 ? geometryOf(input) : null;
   if (geometry === null || !PIXEL_TYPES.some((type) => type === input.type)) {
     return {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -81,7 +82,9 @@ describe('writeModel', () => {
     const folder = freshFolder();
     const file = path.join(folder, 'a.onnx');
     const bytes = bytesOf(assorted());
-    assert.deepEqual(await writeModel(file, parseModel(bytes)), { files: [{ path: file, bytes: bytes.length }] });
+    const { files, sha256 } = await writeModel(file, parseModel(bytes));
+    assert.deepEqual(files, [{ path: file, bytes: bytes.length }]);
+    assert.equal(sha256, createHash('sha256').update(readFileSync(file)).digest('hex'));
     assert.ok(Buffer.from(bytes).equals(readFileSync(file)));
     assert.deepEqual(readdirSync(folder), ['a.onnx']);
   });

@@ -4,6 +4,7 @@
  * a model larger than the memory can be written.
  */
 
+import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 import { create } from '@bufbuild/protobuf';
@@ -39,6 +40,12 @@ export interface WrittenFile {
   readonly bytes: number;
 }
 
+export interface WrittenModel {
+  readonly files: readonly WrittenFile[];
+  /** Of the model file, in hexadecimal. */
+  readonly sha256: string;
+}
+
 export interface WriteOptions {
   /** Bytes of tensors above which they leave the model file. */
   readonly embeddedLimit?: number;
@@ -52,14 +59,14 @@ export async function writeModel(
   file: string,
   model: OnnxModel,
   { embeddedLimit = EMBEDDED_LIMIT }: WriteOptions = {},
-): Promise<{ files: WrittenFile[] }> {
+): Promise<WrittenModel> {
   const tensors = initializersOf(graphOf(model));
   const embedded = tensors.reduce((sum, tensor) => sum + tensor.rawData.length, 0);
   const external = tensors.some(isExternal) || embedded > embeddedLimit;
   if (!external) {
     const bytes = serializeModel(model);
     await writeFileAtomic(file, bytes);
-    return { files: [{ path: file, bytes: bytes.length }] };
+    return { files: [{ path: file, bytes: bytes.length }], sha256: sha256Of(bytes) };
   }
   const dataFile = `${file}.data`;
   const copy = cloneModel(model);
@@ -71,7 +78,12 @@ export async function writeModel(
       { path: file, bytes: bytes.length },
       { path: dataFile, bytes: size },
     ],
+    sha256: sha256Of(bytes),
   };
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** Writes every large tensor of `model` (edited) to `handle`; returns the size of the file. */

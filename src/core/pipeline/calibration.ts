@@ -27,9 +27,11 @@ export interface Calibration {
   /** Mean of every channel of the tensors that layers with a bias read. */
   readonly means: ReadonlyMap<string, Float32Array>;
   readonly cached: boolean;
+  /** Identifies model, data and preprocessing; '' where nothing was measured. */
+  readonly key: string;
 }
 
-const STATS_FILE = 'calibration.bin';
+export const STATS_FILE = 'calibration.bin';
 const MEANS_FILE = 'calibration.json';
 
 /** What {@link MEANS_FILE} holds. */
@@ -55,7 +57,7 @@ export async function calibrate(
   const channels = channelTensors(prepared, tensors);
   const key = await keyOf(prepared, dataset, recipe);
   const known = await fromCache(outDir, key, tensors, channels);
-  if (known !== undefined) return { ...known, cached: true };
+  if (known !== undefined) return { ...known, cached: true, key };
 
   const sums = new ChannelMeans();
   // The means are small and come from inside the graph: the first pass takes all of them.
@@ -78,7 +80,20 @@ export async function calibrate(
     means: Object.fromEntries([...means].map(([name, mean]) => [name, [...mean]])),
   };
   await writeFileAtomic(path.join(outDir, MEANS_FILE), JSON.stringify(file));
-  return { stats, means, cached: false };
+  return { stats, means, cached: false, key };
+}
+
+/** What the last run into a folder measured, whatever its model and data; `undefined` where nothing is left of it. */
+export async function readCalibration(
+  outDir: string,
+): Promise<{ readonly key: string; readonly stats: ReadonlyMap<string, TensorStats> } | undefined> {
+  try {
+    const { key } = JSON.parse(await readFile(path.join(outDir, MEANS_FILE), 'utf8')) as MeansFile;
+    const stats = await readStats(path.join(outDir, STATS_FILE), key);
+    return stats === undefined ? undefined : { key, stats };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Every float tensor that an int8 layer may read or write. */
@@ -119,7 +134,7 @@ async function fromCache(
   key: string,
   tensors: readonly MeasuredTensor[],
   channels: ReadonlyMap<string, number>,
-): Promise<Omit<Calibration, 'cached'> | undefined> {
+): Promise<Pick<Calibration, 'stats' | 'means'> | undefined> {
   const stats = await readStats(path.join(outDir, STATS_FILE), key);
   if (stats === undefined || tensors.some(({ name }) => !stats.has(name))) return undefined;
   try {

@@ -1,7 +1,9 @@
 /** A look at a model: its layers and what a backend would do with each. No data is needed. */
 
+import * as os from 'node:os';
 import type { InspectedLayer, Inspection, TensorShape } from '../../shared/inspection';
 import type { InspectInput } from '../../shared/protocol';
+import { guessForInputs } from '../data/preprocess';
 import type { PlannedLayer } from '../plan/types';
 import { identityOf } from './identity';
 import { macsOf } from './macs';
@@ -21,6 +23,12 @@ export async function inspectModel(input: InspectInput, context: JobContext = {}
   return {
     model: prepared.describe,
     backend: prepared.backend.id,
+    guess: guessForInputs(prepared.inputs),
+    machine: {
+      cpu: os.cpus()[0]?.model ?? os.arch(),
+      isa: prepared.isa.target,
+      saturates: prepared.isa.saturatesHere,
+    },
     layers,
     counts: { quantize, float: layers.length - quantize },
     normalization: prepared.steps,

@@ -10,7 +10,7 @@ import type { Recipe } from '../../shared/recipe';
 import type { Report } from '../../shared/report';
 import { backendOf } from '../backends/backends';
 import type { Backend } from '../backends/types';
-import { normalizeModel, type NormalizeStep } from '../normalize/normalize';
+import { normalizeModel, type Normalized, type NormalizeStep } from '../normalize/normalize';
 import { Graph } from '../onnx/graph';
 import { opsetVersion, readModel, type OnnxModel } from '../onnx/model';
 import { externalFiles } from '../onnx/tensors';
@@ -60,13 +60,7 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
   onProgress?.({ stage: 'normalize', done: 0, total: 1 });
   const backend = backendOf(recipe.backend ?? 'ort-cpu');
   const required = requiredOpset(recipe);
-  const opset = recipe.normalize?.opset ?? 'auto';
-  const { model, steps } = await normalizeModel(original, {
-    batchnorm: recipe.normalize?.batchnorm ?? true,
-    constants: recipe.normalize?.constants ?? true,
-    opset,
-    requiredOpset: required,
-  });
+  const { model, steps } = await normalizeFor(recipe, original);
   const version = opsetVersion(model) ?? 0;
   if (version < required) {
     throw new QuantscopeError(
@@ -106,6 +100,16 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
   };
 }
 
+/** The model in the form in which the recipe has it quantized. */
+export async function normalizeFor(recipe: Recipe, original: OnnxModel): Promise<Normalized> {
+  return normalizeModel(original, {
+    batchnorm: recipe.normalize?.batchnorm ?? true,
+    constants: recipe.normalize?.constants ?? true,
+    opset: recipe.normalize?.opset ?? 'auto',
+    requiredOpset: requiredOpset(recipe),
+  });
+}
+
 async function isaOf(recipe: Recipe): Promise<Isa> {
   const saturatesHere = await productsSaturate();
   const here = os.arch() === 'arm64' ? 'arm' : saturatesHere ? 'avx2' : 'vnni';
@@ -114,7 +118,7 @@ async function isaOf(recipe: Recipe): Promise<Isa> {
 }
 
 /** Of the model file alone where it holds everything, else of all its files one after the other. */
-async function hashFiles(files: readonly string[]): Promise<string> {
+export async function hashFiles(files: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
   for (const file of files) for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
   return hash.digest('hex');

@@ -3,14 +3,12 @@
 import { mkdir } from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
-import type { OnProgress, Progress, Stage } from '../../shared/progress';
+import { QuantscopeError, throwIfCancelled, toQuantscopeError } from '../../shared/errors';
 import { preprocessOf } from '../../shared/recipe';
-import { REPORT_VERSION, type Report } from '../../shared/report';
+import { REPORT_VERSION, type LatencyReport, type Report } from '../../shared/report';
 import { analyze, type Analysis } from '../analyze/analyze';
-import { rangeOf } from '../calibrate/observers';
-import type { Range } from '../calibrate/qparams';
-import type { TensorStats } from '../calibrate/histogram';
+import { targetFacts } from '../backends/backends';
+import { measureLatency } from '../benchmark/latency';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
@@ -18,7 +16,7 @@ import type { Dataset, Feeds } from '../data/types';
 import { writeFileAtomic } from '../files';
 import { opsetVersion } from '../onnx/model';
 import { writeModel } from '../onnx/write';
-import { REPORT_FILE } from '../reportFile';
+import { REPORT_FILE, RUNS_FOLDER } from '../reportFile';
 import { RUNTIME } from '../runtime/version';
 import { removeStaleTemporaries } from '../staleFiles';
 import { TOOL, VERSION } from '../version';
@@ -26,7 +24,9 @@ import { verify } from '../verify/verify';
 import { measureAccuracy, openValidation, type Accuracy } from './accuracy';
 import { calibrate, type Calibration } from './calibration';
 import { prepare, type Prepared } from './prepare';
+import { rangesOf } from './ranges';
 import { countByStatus, layerReports } from './report';
+import { StageClock } from './stageClock';
 import type { JobContext, QuantizeJob } from './types';
 
 /** Pooled SQNR settles long before this many samples; the accuracy is measured on all of them. */
@@ -46,7 +46,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
   const name = path.basename(prepared.file, path.extname(prepared.file));
   const outDir = path.resolve(baseDir, job.outDir ?? path.join(path.dirname(prepared.file), `${name}.quant`));
   await mkdir(outDir, { recursive: true });
-  const runs = path.join(outDir, 'runs');
+  const runs = path.join(outDir, RUNS_FOLDER);
   for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
 
   const warnings: string[] = [];
@@ -99,6 +99,8 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
           baseDir,
           watched,
         );
+  stages.enter('benchmark');
+  const latency = feeds === undefined ? null : await latencyOf(prepared, conversion, feeds, watched);
   throwIfCancelled(context.signal);
 
   const file = path.join(outDir, `${name}.int8.onnx`);
@@ -114,9 +116,11 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
       path: file,
       bytes: written.files.reduce((sum, { bytes }) => sum + bytes, 0),
       opset: opsetVersion(conversion.model) ?? 0,
+      sha256: written.sha256,
     },
     recipe,
     backend: backend.id,
+    target: targetFacts(backend),
     mode: prepared.plan.mode,
     format: prepared.plan.format,
     environment: environmentOf(prepared, context),
@@ -131,11 +135,13 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
             observer: recipe.calibration?.observer ?? backend.observer,
             skipped: [...dataset.skipped, ...(validation === undefined ? [] : accuracy.skipped)],
             cached: calibration.cached,
+            key: calibration.key,
           },
     layers,
     counts: countByStatus(layers),
     outputs: analysis?.outputs ?? [],
     accuracy: accuracy.report,
+    latency,
     unmatched: analysis?.unmatched ?? [],
     matched: analysis?.matched ?? 0,
     seconds: stages.finish(),
@@ -177,26 +183,8 @@ async function measure(
 ): Promise<Calibration> {
   // The other modes take their ranges at run time, or need none.
   if (dataset === undefined || prepared.plan.mode !== 'static')
-    return { stats: new Map(), means: new Map(), cached: false };
+    return { stats: new Map(), means: new Map(), cached: false, key: '' };
   return calibrate(prepared, dataset, job.recipe, outDir, context);
-}
-
-/** What the observers of the plan make of the statistics. */
-function rangesOf(
-  { plan }: Prepared,
-  stats: ReadonlyMap<string, TensorStats>,
-): { ranges: Map<string, Range>; dead: string[] } {
-  const ranges = new Map<string, Range>();
-  const dead: string[] = [];
-  for (const activation of plan.activations.values()) {
-    const measured = stats.get(activation.tensor);
-    if (measured === undefined) continue;
-    if (measured.count === 0) dead.push(activation.tensor);
-    const { observer, percentile, qmin, qmax, symmetric, type } = activation;
-    const spec = { bits: type.endsWith('16') ? 16 : 8, qmin, qmax, symmetric };
-    ranges.set(activation.tensor, rangeOf(measured, { observer, percentile }, spec));
-  }
-  return { ranges, dead };
 }
 
 async function firstFeeds(dataset: Dataset | undefined): Promise<Feeds | undefined> {
@@ -236,6 +224,22 @@ async function analyzeErrors(
   });
 }
 
+/** A figure for the summary: a model that no second session opens for has none, and nothing else fails for it. */
+async function latencyOf(
+  prepared: Prepared,
+  conversion: Conversion,
+  feeds: Feeds,
+  context: JobContext,
+): Promise<LatencyReport | null> {
+  try {
+    return await measureLatency({ fp32: prepared.model, int8: conversion.model }, feeds, context);
+  } catch (error) {
+    throwIfCancelled(context.signal);
+    context.log?.(`The latency was not measured: ${toQuantscopeError(error).message}`);
+    return null;
+  }
+}
+
 function isaWarnings({ isa, backend }: Prepared): string[] {
   const warnings: string[] = [];
   if (backend.id === 'ort-cpu' && isa.saturates !== isa.saturatesHere) {
@@ -257,37 +261,4 @@ function environmentOf({ isa }: Prepared, { threads }: JobContext): Report['envi
     threads: threads ?? os.availableParallelism(),
     platform: `${os.platform()}-${os.arch()}`,
   };
-}
-
-/** Seconds by stage, told from the progress that passes by. */
-class StageClock {
-  readonly #forward: OnProgress | undefined;
-  readonly #seconds: Partial<Record<Stage, number>> = {};
-  #stage: Stage = 'read';
-  #since = performance.now();
-
-  constructor(forward: OnProgress | undefined) {
-    this.#forward = forward;
-  }
-
-  readonly onProgress = (progress: Progress): void => {
-    this.#switch(progress.stage);
-    this.#forward?.(progress);
-  };
-
-  enter(stage: Stage): void {
-    this.onProgress({ stage, done: 0, total: 1 });
-  }
-
-  finish(): Report['seconds'] {
-    this.#switch(this.#stage);
-    return this.#seconds;
-  }
-
-  #switch(stage: Stage): void {
-    const now = performance.now();
-    this.#seconds[this.#stage] = (this.#seconds[this.#stage] ?? 0) + (now - this.#since) / 1000;
-    this.#since = now;
-    this.#stage = stage;
-  }
 }

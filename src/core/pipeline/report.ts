@@ -6,7 +6,9 @@ import type { Range } from '../calibrate/qparams';
 import type { TensorStats } from '../calibrate/histogram';
 import type { Conversion } from '../convert/types';
 import { identityOf } from './identity';
-import type { PlannedLayer } from '../plan/types';
+import type { ReasonCode } from '../../shared/reasons';
+import { backendsFor } from '../plan/alternatives';
+import type { ActivationPlan, PlannedLayer } from '../plan/types';
 import type { Verification } from '../verify/verify';
 import { toFloat32 } from '../tensor';
 import { macsOf } from './macs';
@@ -39,6 +41,7 @@ export function layerReports(sources: LayerSources): LayerReport[] {
       accumulated: errors?.accumulated ?? null,
       saturation: errors?.saturation ?? null,
       tensors: tensorReports(layer, sources),
+      ...alternativesOf(layer, verdict?.reason ?? null, prepared),
     };
   });
 }
@@ -70,8 +73,28 @@ function activationReport(
       activation === undefined
         ? null
         : { type: activation.type, scale: [activation.scale], zeroPoint: [activation.zeroPoint], axis: null },
+    ...choiceOf(prepared.plan.activations.get(name)),
   };
 }
+
+function choiceOf(plan: ActivationPlan | undefined): Pick<TensorReport, 'chosenBy'> {
+  if (plan === undefined) return {};
+  const { observer, percentile, qmin, qmax, symmetric, fixedRange } = plan;
+  return { chosenBy: { observer: fixedRange === undefined ? observer : null, percentile, qmin, qmax, symmetric } };
+}
+
+function alternativesOf(
+  { node }: PlannedLayer,
+  reason: ReasonCode | null,
+  { graph, tensors, backend }: Prepared,
+): Pick<LayerReport, 'alternatives'> {
+  if (reason === null || !WANTS_KERNEL.has(reason)) return {};
+  const others = backendsFor(node, graph, tensors).filter((id) => id !== backend.id);
+  return others.length === 0 ? {} : { alternatives: others };
+}
+
+/** Reasons that another backend may not have. */
+const WANTS_KERNEL: ReadonlySet<ReasonCode> = new Set(['op-not-supported', 'shape-dynamic']);
 
 function weightReports(layer: PlannedLayer, { prepared, conversion }: LayerSources): TensorReport[] {
   const { graph } = prepared;

@@ -1,6 +1,13 @@
 /** Graph, backend and recipe to a plan. Pure: the same input gives the same plan, and no data is needed. */
 
-import { activationOverride, weightOverride, type Mode, type Recipe, type WeightType } from '../../shared/recipe';
+import {
+  activationOverride,
+  onnxMode,
+  weightOverride,
+  type Mode,
+  type Recipe,
+  type WeightType,
+} from '../../shared/recipe';
 import { QuantscopeError } from '../../shared/errors';
 import type { Backend, OpRule } from '../backends/types';
 import { intAttribute } from '../onnx/attributes';
@@ -25,7 +32,7 @@ export interface PlanRequest {
 /** @throws `selector-unmatched`, `plan-impossible` */
 export function makePlan(request: PlanRequest): Plan {
   const { model, recipe } = request;
-  const mode = recipe.mode ?? 'static';
+  const mode = onnxMode(recipe);
   const format = recipe.format ?? 'qdq';
   const graph = new Graph(model);
   const nodes = graph.nodes.map((node) => ({ name: node.name, op: node.opType }));
@@ -76,7 +83,7 @@ const WIDE_OPSET = 21;
 /** Lowest opset that can express what a recipe asks for. */
 export function requiredOpset(recipe: Recipe): number {
   const types = [recipe, ...(recipe.layers ?? [])].map(({ activations }) => activationOverride(activations).type);
-  return types.some(isWide) ? WIDE_OPSET : MODE_OPSET[recipe.mode ?? 'static'];
+  return types.some(isWide) ? WIDE_OPSET : MODE_OPSET[onnxMode(recipe)];
 }
 
 function isWide(type: string | undefined): boolean {
@@ -134,8 +141,7 @@ function planWeight(
   const granularity = own.granularity ?? base.granularity ?? backend.weights.granularity;
   const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true;
   const dims = graph.constant(tensor)?.dims ?? [];
-  const endangered =
-    saturates && needsGuard(backend, recipe.mode ?? 'static') && type === 'int8' && !isDepthwise(node, dims);
+  const endangered = saturates && needsGuard(backend, onnxMode(recipe)) && type === 'int8' && !isDepthwise(node, dims);
   // The guard of pairs counts on zero points of 0; seven bits are safe with any.
   const reduceRange = own.reduceRange ?? base.reduceRange ?? (endangered && !symmetric);
   const axis = perTensor ? null : channelAxis(weight.axis, node, dims.length);
@@ -153,7 +159,8 @@ function needsGuard(backend: Backend, mode: Mode): boolean {
   return mode === 'static' ? backend.id === 'ort-cpu' : mode === 'dynamic' && backend.runsHere;
 }
 
-function channelAxis(axis: number | 'gemm' | 'last' | null, node: NodeProto, rank: number): number | null {
+/** Of a weight of this rank; `null` where it has none. */
+export function channelAxis(axis: number | 'gemm' | 'last' | null, node: NodeProto, rank: number): number | null {
   if (axis === 'gemm') return intAttribute(node, 'transB', 0) === 1 ? 0 : 1;
   if (axis === 'last') return rank >= 2 ? rank - 1 : null;
   return axis;

@@ -11,10 +11,10 @@ export interface Selectable {
 }
 
 /** Weakest first: exact name beats glob beats `scope:` beats `op:`. */
-const KINDS = ['op', 'scope', 'glob', 'name'] as const;
-type SelectorKind = (typeof KINDS)[number];
+export const SELECTOR_KINDS = ['op', 'scope', 'glob', 'name'] as const;
+export type SelectorKind = (typeof SELECTOR_KINDS)[number];
 
-interface Selector {
+export interface Selector {
   readonly kind: SelectorKind;
   readonly matches: (node: Selectable) => boolean;
 }
@@ -64,7 +64,7 @@ export function resolveOverrides(
   for (const { entry, selector } of parsed) {
     if (!nodes.some((node) => selector.matches(node))) throw unmatched(entry.select, nodes);
   }
-  const byStrength = KINDS.flatMap((kind) => parsed.filter(({ selector }) => selector.kind === kind));
+  const byStrength = SELECTOR_KINDS.flatMap((kind) => parsed.filter(({ selector }) => selector.kind === kind));
   const overrides = new Map<string, NodeOverride>();
   for (const { entry, selector } of byStrength) {
     const settings = settingsOf(entry);
@@ -75,24 +75,30 @@ export function resolveOverrides(
   return overrides;
 }
 
-function settingsOf({ quantize, activations, weights, observer, percentile }: LayerOverride): NodeOverride {
+/** The keys of an entry that change something, without those that are not set. */
+export function settingsOf({ quantize, activations, weights, observer, percentile }: LayerOverride): NodeOverride {
   const settings = { quantize, activations, weights, observer, percentile };
   // A key that is not set must not hide one that a weaker entry sets.
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 function unmatched(select: string, nodes: readonly Selectable[]): QuantscopeError {
-  const candidates = select.startsWith('op:')
-    ? [...new Set(nodes.map((node) => `op:${node.op}`))]
-    : select.startsWith('scope:')
-      ? [...new Set(nodes.map((node) => `scope:${scopeOf(node.name)}`))].filter((scope) => scope !== 'scope:')
-      : nodes.map((node) => node.name);
-  const nearest = nearestNames(select, candidates);
+  const nearest = nearestSelectors(select, nodes);
   return new QuantscopeError(
     'selector-unmatched',
     `The selector "${select}" matches no layer.` +
       (nearest.length > 0 ? ` Did you mean ${nearest.map((name) => `"${name}"`).join(', ')}?` : ''),
   );
+}
+
+/** Up to three selectors of the same kind that match something and look like one that matches nothing. */
+export function nearestSelectors(select: string, nodes: readonly Selectable[]): string[] {
+  const candidates = select.startsWith('op:')
+    ? [...new Set(nodes.map((node) => `op:${node.op}`))]
+    : select.startsWith('scope:')
+      ? [...new Set(nodes.map((node) => `scope:${scopeOf(node.name)}`))].filter((scope) => scope !== 'scope:')
+      : nodes.map((node) => node.name);
+  return nearestNames(select, candidates);
 }
 
 /** Up to three candidates that look like `wanted`: those that contain it, then those few edits away. */
