@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Report } from '../../shared/report';
+import { analyze, DEFAULT_SETTINGS, type ServerSettings } from '../analysis';
+import { quickFixes } from '../codeActions';
+import { CODES, type FindingCode } from '../codes';
+import type { Facts, LayerNode } from '../facts';
+import { hintsOf, lensesOf } from '../lenses';
+import { LARGEST_TEXT, readRecipeText } from '../recipeText';
+import { layer, measure, reportOf } from '../testReport';
+import { findingsOf, type Finding } from './index';
+
+const NODES: readonly LayerNode[] = [
+  { name: 'a/conv', op: 'Conv', folds: false },
+  { name: 'a/relu', op: 'Relu', folds: false, owner: 'a/conv' },
+  { name: 'b/conv', op: 'Conv', folds: false },
+  { name: 'b/bn', op: 'BatchNormalization', folds: true },
+  { name: 'b/prelu', op: 'PRelu', folds: false },
+  { name: 'head', op: 'MatMul', folds: false },
+];
+
+const MODEL = { file: '/net.onnx', state: 'ok', opset: 13, nodes: NODES } as const;
+const FACTS: Facts = { model: MODEL, paths: new Map() };
+const HEAD = 'model: net.onnx\ncalibration: { data: images }\n';
+
+function analysisOf(
+  text: string,
+  facts: Facts = FACTS,
+  settings: ServerSettings = DEFAULT_SETTINGS,
+): ReturnType<typeof analyze> {
+  return analyze(readRecipeText(text), facts, settings);
+}
+
+function find(text: string, facts?: Facts, settings?: ServerSettings): readonly Finding[] {
+  return findingsOf(analysisOf(text, facts, settings));
+}
+
+function withReport(report: Report): Facts {
+  return { ...FACTS, report };
+}
+
+interface Case {
+  readonly code: FindingCode;
+  readonly text: string;
+  /** What is underlined. */
+  readonly at: string;
+  readonly message: RegExp;
+  readonly facts?: Facts;
+}
+
+const layers = (...entries: readonly string[]): string =>
+  `${HEAD}layers:\n${entries.map((entry) => `  - { ${entry} }\n`).join('')}`;
+
+const CASES: readonly Case[] = [
+  { code: 'syntax', text: 'model: [', at: '', message: /\]/ },
+  { code: 'unknown-key', text: `${HEAD}observr: 3\n`, at: 'observr', message: /no key of a recipe/ },
+  { code: 'missing-key', text: 'backend: qnn\n', at: 'backend: qnn', message: /`model` is missing/ },
+  { code: 'invalid-value', text: `${HEAD}backend: ort\n`, at: 'ort', message: /must be ort-cpu/ },
+  { code: 'recipe-too-large', text: `# x\n${' '.repeat(LARGEST_TEXT)}`, at: '# x', message: /too large/ },
+  {
+    code: 'model-missing',
+    text: HEAD,
+    at: 'net.onnx',
+    message: /no model "\/net\.onnx"/,
+    facts: { ...FACTS, model: { file: '/net.onnx', state: 'missing' } },
+  },
+  {
+    code: 'model-unreadable',
+    text: HEAD,
+    at: 'net.onnx',
+    message: /odd/,
+    facts: { ...FACTS, model: { file: '/net.onnx', state: 'unreadable', problem: 'odd' } },
+  },
+  {
+    code: 'data-missing',
+    text: HEAD,
+    at: 'images',
+    message: /no file or folder "images"/,
+    facts: { ...FACTS, paths: new Map([['images', 'missing']]) },
+  },
+  {
+    code: 'data-missing',
+    text: `${HEAD}validate: { data: [v, w], labels: l }\n`,
+    at: 'w',
+    message: /holds no file/,
+    facts: { ...FACTS, paths: new Map([['w', 'empty']]) },
+  },
+  { code: 'calibration-missing', text: 'model: net.onnx\n', at: 'model', message: /needs `calibration`/ },
+  { code: 'synthetic-data', text: HEAD.replace('images', 'synthetic'), at: 'synthetic', message: /random/ },
+  {
+    code: 'labels-missing',
+    text: `${HEAD}gates: { max-accuracy-drop: 1 }\n`,
+    at: 'max-accuracy-drop',
+    message: /needs `validate`/,
+  },
+  { code: 'selector-unmatched', text: layers('select: op:Conf, quantize: false'), at: 'op:Conf', message: /"op:Conv"/ },
+  { code: 'selector-folded', text: layers('select: b/bn, quantize: false'), at: 'b/bn', message: /folded/ },
+  { code: 'selector-fused', text: layers('select: a/relu, observer: mse'), at: 'a/relu', message: /"a\/conv"/ },
+  {
+    code: 'override-shadowed',
+    text: layers('select: op:PRelu, quantize: false', 'select: b/prelu, quantize: false'),
+    at: 'op:PRelu',
+    message: /"b\/prelu"/,
+  },
+  { code: 'override-empty', text: layers('select: head, because: x'), at: 'head', message: /sets nothing/ },
+  { code: 'override-empty', text: layers('select: head, quantize: true'), at: 'head', message: /changes nothing/ },
+  {
+    code: 'setting-unused',
+    text: layers('select: head, quantize: false, observer: mse'),
+    at: 'head',
+    message: /`observer` counts for nothing/,
+  },
+  { code: 'setting-unused', text: layers('select: b/prelu, weights: uint8'), at: 'weights', message: /no weights/ },
+  { code: 'setting-unused', text: `${HEAD}backend: qnn\nisa: vnni\n`, at: 'isa', message: /ort-cpu/ },
+  {
+    code: 'setting-unused',
+    text: 'model: net.onnx\ncalibration: { data: images, percentile: 99 }\n',
+    at: 'percentile',
+    message: /the observer is mse/,
+  },
+  {
+    code: 'backend-contradiction',
+    text: `${HEAD}backend: qnnpack\nweights: { granularity: per-channel }\n`,
+    at: 'per-channel',
+    message: /per tensor/,
+  },
+  {
+    code: 'backend-contradiction',
+    text: `${HEAD}backend: tensorrt\nactivations: { symmetric: false }\n`,
+    at: 'false',
+    message: /zero points of 0/,
+  },
+  {
+    code: 'backend-contradiction',
+    text: layers('select: head, activations: uint16'),
+    at: 'uint16',
+    message: /no kernels for activations of 16 bits/,
+  },
+  {
+    code: 'backend-contradiction',
+    text: `${layers('select: head, weights: { granularity: per-channel }')}backend: qnn\n`,
+    at: 'per-channel',
+    message: /per tensor/,
+  },
+  {
+    code: 'plan-impossible',
+    text: `${HEAD}backend: qnn\nformat: qoperator\nactivations: uint16\n`,
+    at: 'qoperator',
+    message: /qdq/,
+  },
+  {
+    code: 'opset-too-old',
+    text: `${HEAD}backend: qnn\nactivations: uint16\nnormalize: { opset: keep }\n`,
+    at: 'keep',
+    message: /needs opset 21; the model has 13/,
+  },
+  { code: 'opset-too-old', text: `${HEAD}normalize: { opset: 12 }\n`, at: '12', message: /needs opset 13/ },
+  {
+    code: 'layer-low-sqnr',
+    text: HEAD,
+    at: 'net.onnx',
+    message: /^"b\/conv" \(Conv\) has 9\.5\d? dB SQNR of its own, 8(\.00?)? dB accumulated: below 20 dB/,
+    facts: withReport(reportOf({ recipe: { model: 'net.onnx', calibration: { data: 'images' } } })),
+  },
+  { code: 'layer-fallback', text: HEAD, at: 'net.onnx', message: /no int8 kernel/, facts: withReport(reportOf()) },
+  {
+    code: 'more-findings',
+    text: HEAD,
+    at: 'net.onnx',
+    message: /^And 30 more layers/,
+    facts: withReport(
+      reportOf({ layers: Array.from({ length: 50 }, (_, i) => layer(`l${i}`, { local: measure(i / 10) })) }),
+    ),
+  },
+  {
+    code: 'gate-failed',
+    text: `${HEAD}gates: { min-output-sqnr: 20 }\n`,
+    at: 'min-output-sqnr',
+    message: /asks for 20 dB/,
+    facts: withReport(reportOf()),
+  },
+];
+
+describe('findings', () => {
+  for (const { code, text, at, message, facts } of CASES) {
+    test(`${code}: ${message.source}`, () => {
+      const found = find(text, facts).filter((finding) => finding.code === code && message.test(finding.message));
+      assert.equal(found.length, 1, JSON.stringify(find(text, facts)));
+      const { start, end } = found[0]!.span;
+      assert.equal(text.slice(start, end), at);
+    });
+  }
+
+  test('every code is among them', () => {
+    assert.deepEqual(new Set(CASES.map(({ code }) => code)), new Set(Object.keys(CODES)));
+  });
+
+  test('a sound recipe has none', () => {
+    const text = `${layers('select: b/conv, quantize: false', 'select: op:Conv, observer: mse')}validate: { data: v, labels: l }\ngates: { max-accuracy-drop: 1 }\n`;
+    assert.deepEqual(find(text), []);
+  });
+
+  test('nothing is said about layers that are not known', () => {
+    assert.deepEqual(find(layers('select: nothing, quantize: false'), { paths: new Map() }), []);
+  });
+});
+
+describe('findings of the last run', () => {
+  const recipe = { model: 'net.onnx', calibration: { data: 'images' } };
+  const facts = withReport(reportOf({ recipe }));
+  const codes = (text: string): readonly FindingCode[] => find(text, facts).map(({ code }) => code);
+
+  test('those that the recipe deals with are gone, the others are marked as old', () => {
+    assert.deepEqual(codes(HEAD), ['layer-low-sqnr', 'layer-fallback']);
+    const changed = layers('select: scope:b, quantize: false');
+    assert.deepEqual(codes(changed), []);
+    const [old] = find(layers('select: a/conv, quantize: false'), facts);
+    assert.match(old?.message ?? '', /before the recipe was changed/);
+    assert.equal(old?.severity, 3);
+  });
+
+  test('a comment, a reason or a gate makes none of them old', () => {
+    for (const text of [`# x\n${HEAD}`, `${HEAD}gates: { min-output-sqnr: 1 }\n`]) {
+      for (const { message } of find(text, facts)) assert.doesNotMatch(message, /before the recipe/);
+    }
+  });
+
+  test('stand at the entry that is about the layer', () => {
+    const text = layers('select: op:Conv, observer: entropy', 'select: b/conv, observer: mse');
+    const own = withReport(
+      reportOf({
+        recipe: {
+          ...recipe,
+          layers: [
+            { select: 'op:Conv', observer: 'entropy' },
+            { select: 'b/conv', observer: 'mse' },
+          ],
+        },
+      }),
+    );
+    const { span } = find(text, own).find(({ code }) => code === 'layer-low-sqnr')!;
+    assert.equal(text.slice(span.start, span.end), 'b/conv');
+  });
+
+  test('fixes are offered where the finding is and at the heading, one of them preferred', () => {
+    const text = layers('select: a/conv, observer: entropy');
+    const own = { ...recipe, layers: [{ select: 'a/conv', observer: 'entropy' as const }] };
+    const analysis = analysisOf(text, withReport(reportOf({ recipe: own })));
+    for (const part of ['net.onnx', 'layers']) {
+      const at = text.indexOf(part);
+      const fixes = quickFixes(analysis, findingsOf(analysis), { start: at, end: at });
+      assert.ok(
+        fixes.some(({ title }) => title.includes('b/conv')),
+        part,
+      );
+      assert.equal(fixes.filter(({ preferred }) => preferred).length, 1);
+    }
+    assert.deepEqual(
+      quickFixes(analysis, findingsOf(analysis), { start: HEAD.indexOf('images'), end: HEAD.indexOf('images') }),
+      [],
+    );
+  });
+
+  test('lenses and hints', () => {
+    const analysis = analysisOf(layers('select: op:Conv, quantize: false', 'select: x, quantize: false'), facts);
+    const commands = new Set(['quantscope.quantize', 'quantscope.openLayerView']);
+    assert.deepEqual(
+      lensesOf(analysis, commands).map(({ title }) => title.replace(/^\$\(.*?\) /, '')),
+      ['Run', 'Open layer view', 'Last run: 70.0 → 68.5 %, 4.0× smaller (recipe changed since)'],
+    );
+    assert.deepEqual(
+      hintsOf(analysis, { start: 0, end: 1000 }).map(({ label }) => label),
+      ['2 layers', 'no layer'],
+    );
+  });
+});
