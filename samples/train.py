@@ -26,7 +26,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from PIL import Image, ImageDraw
 from torch import nn
@@ -328,6 +327,8 @@ def readable_names(model, parameters):
 
 def export(net, path):
     """Writes the ONNX file: opset 17, any batch size, BatchNormalization kept, nodes named by their scope."""
+    import onnx  # only here, so that others can draw and train without it
+
     with warnings.catch_warnings():
         # Folding is only dangerous for a net in training mode; this one is in eval mode.
         warnings.filterwarnings("ignore", message=".*constant folding be turned off.*")

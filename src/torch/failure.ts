@@ -1,0 +1,46 @@
+/** Exceptions of Python as errors of ours: what happened, in which line of the user's, under which key of the recipe. */
+
+import * as path from 'node:path';
+import { QuantscopeError, type ErrorCode } from '../shared/errors';
+import type { Failure } from './protocol';
+
+/** What the worker knows to be wrong, as opposed to what was raised. */
+const KINDS: Readonly<Record<string, { readonly code: ErrorCode; readonly hint?: string }>> = {
+  reference: {
+    code: 'recipe-invalid',
+    hint: 'Name a function of a file, `file.py:function`, or of a package, `package.module:function`.',
+  },
+  'not-found': { code: 'file-not-found' },
+  'not-a-module': { code: 'model-invalid', hint: 'The factory must return the fp32 torch.nn.Module itself.' },
+  'state-dict': { code: 'model-invalid', hint: 'A state_dict has weights only, not the network that they belong to.' },
+  unpickle: {
+    code: 'model-unreadable',
+    hint: 'A pickle needs the classes that it was made of; a factory with weights does not.',
+  },
+  inputs: { code: 'recipe-invalid', hint: 'For example `torch: { inputs: { image: [1, 3, 224, 224] } }`.' },
+  weights: { code: 'plan-impossible' },
+  data: { code: 'data-empty' },
+  engine: { code: 'backend-unknown', hint: 'Choose one of the engines that this build of torch has.' },
+  untraceable: {
+    code: 'torch-failed',
+    hint: 'Name the module with the control flow under `torch: { leaves: […] }` to keep it whole and in float, use `mode: eager` with stubs, or export the model to ONNX.',
+  },
+  stubs: { code: 'plan-impossible' },
+};
+
+export function failureError({ kind, message, where, frames, traceback }: Failure): QuantscopeError {
+  const known = KINDS[kind];
+  const key = where === null ? '' : `\`${where}\`: `;
+  const places = frames.slice(-3).map((frame) => `  ${path.basename(frame.file)}:${frame.line} in ${frame.function}`);
+  const text = [`${key}${sentence(message)}`, ...places].join('\n');
+  return new QuantscopeError(known?.code ?? 'torch-failed', text, {
+    ...(known?.hint === undefined ? {} : { hint: known.hint }),
+    cause: new Error(traceback),
+  });
+}
+
+function sentence(message: string): string {
+  const text = message.trim();
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}

@@ -1,0 +1,59 @@
+/** Known faults of PyTorch's int8 kernels, recognised by what they do to the user's own data. Pure. */
+
+import type { LayerReport } from '../shared/report';
+import type { Settings } from './settings';
+
+/** A sound int8 layer has 20 dB and more; what a faulty kernel computes has hardly to do with its input. */
+const BROKEN_DB = 20;
+
+interface Fault {
+  readonly id: string;
+  readonly matches: (layer: LayerReport, settings: Settings) => boolean;
+  readonly what: string;
+  readonly fix: (layers: readonly LayerReport[]) => string;
+}
+
+const CLAMPS: ReadonlySet<string> = new Set(['ReLU6', 'Hardtanh', 'relu6', 'hardtanh', 'clamp', 'clip']);
+
+const keepFloat = (layers: readonly LayerReport[]): string => {
+  const ops = [...new Set(layers.map(({ op }) => `op:${op}`))];
+  return `Keep them in float: \`layers: [${ops.map((op) => `{ select: ${op}, quantize: false }`).join(', ')}]\`.`;
+};
+
+const FAULTS: readonly Fault[] = [
+  {
+    id: 'prelu',
+    matches: ({ op, status }) => status === 'quantized' && op === 'PReLU',
+    what: 'the slopes of a quantized PReLU are never observed and come out as 0 or wrong (torch 1.13 to 2.15)',
+    fix: keepFloat,
+  },
+  {
+    id: 'qnnpack-clamp',
+    matches: ({ op, status }, { engine }) => status === 'quantized' && engine === 'qnnpack' && CLAMPS.has(op),
+    what: 'the clamp kernel of qnnpack reads tensors in the layout channels_last wrongly',
+    fix: keepFloat,
+  },
+  {
+    id: 'onednn-range',
+    matches: ({ op, status }, { engine, backend, global }) =>
+      status === 'quantized' &&
+      engine !== 'qnnpack' &&
+      (backend === 'onednn' || backend === 'qnnpack') &&
+      global.reduceRange !== true &&
+      /^(?:Conv|Linear|conv|linear)/.test(op),
+    what: 'with eight-bit activations, pairs of products overflow 16 bits on a CPU without VNNI',
+    fix: () => 'Use `backend: fbgemm`, or `weights: { reduceRange: true }`.',
+  },
+];
+
+/** One sentence for each fault that shows: kernels that are wrong in principle but right on this data are not named. */
+export function faultWarnings(layers: readonly LayerReport[], settings: Settings): string[] {
+  const broken = layers.filter(({ local }) => local?.sqnr !== null && local !== null && local.sqnr < BROKEN_DB);
+  return FAULTS.flatMap(({ matches, what, fix }) => {
+    const found = broken.filter((layer) => matches(layer, settings));
+    if (found.length === 0) return [];
+    const names = found.slice(0, 3).map(({ name, local }) => `${name} (${local!.sqnr!.toFixed(1)} dB)`);
+    const more = found.length > 3 ? ` and ${found.length - 3} more` : '';
+    return [`${names.join(', ')}${more}: ${what}. ${fix(found)}`];
+  });
+}

@@ -1,0 +1,61 @@
+/** Accuracy and latency of the fp32 model beside the int8 model, both in the worker. */
+
+import * as path from 'node:path';
+import { z } from 'zod';
+import { pairedRatio, summarize } from '../core/benchmark/statistics';
+import type { Dataset } from '../core/data/types';
+import { Classification, classScores } from '../core/evaluate/classification';
+import { readLabels } from '../core/labels';
+import type { JobContext } from '../core/pipeline/types';
+import type { Recipe } from '../shared/recipe';
+import type { AccuracyReport, LatencyReport } from '../shared/report';
+import { outputsEventSchema, timesSchema, type Scores } from './protocol';
+import type { TorchWorker } from './worker';
+
+/** `null` where the first output is no classification. */
+export async function measureAccuracy(
+  worker: TorchWorker,
+  dataset: Dataset,
+  recipe: Recipe,
+  baseDir: string,
+  { signal }: JobContext,
+): Promise<AccuracyReport | null> {
+  const file = recipe.validate?.labels;
+  const labels = file === undefined ? undefined : await readLabels(path.resolve(baseDir, file));
+  const classification = new Classification();
+  const unclassified: string[] = [];
+  await worker.ask(z.unknown(), {
+    method: 'evaluate',
+    params: { total: dataset.count },
+    samples: dataset.samples(signal),
+    onEvent: (event) => {
+      if (event.event !== 'outputs') return;
+      const { sample, fp32, int8 } = outputsEventSchema.parse(event);
+      const reference = scoresOf(fp32);
+      if (reference === undefined) unclassified.push(sample);
+      else classification.add(sample, reference, scoresOf(int8), labels?.find(sample));
+    },
+  });
+  return unclassified.length > 0 ? null : classification.result();
+}
+
+function scoresOf(scores: Scores): Float32Array | undefined {
+  if (scores === null) return undefined;
+  const data = Float32Array.from(scores.values, (value) => value ?? NaN);
+  return classScores({ type: 'float32', dims: scores.shape, data });
+}
+
+const WARMUP = 3;
+const RUNS = 30;
+
+/** Both models on the example input, on one thread, in turns. */
+export async function measureLatency(worker: TorchWorker): Promise<LatencyReport> {
+  const { fp32, int8 } = await worker.ask(timesSchema, { method: 'time', params: { warmup: WARMUP, runs: RUNS } });
+  return {
+    threads: 1,
+    runs: RUNS,
+    fp32: summarize(fp32).median,
+    int8: summarize(int8).median,
+    ratio: pairedRatio(fp32, int8),
+  };
+}

@@ -1,0 +1,130 @@
+/** What driver and worker say to each other, one JSON object a line; see `worker/wire.py`. */
+
+import { z } from 'zod';
+
+const ratio = z.number().nullable();
+const place = z.object({ file: z.string(), line: z.number() });
+
+const frame = z.object({ file: z.string(), line: z.number(), function: z.string() });
+export const failureSchema = z.object({
+  kind: z.string(),
+  message: z.string(),
+  /** The key of the recipe that is to blame. */
+  where: z.string().nullable(),
+  /** In the user's files, outermost first. */
+  frames: z.array(frame),
+  traceback: z.string(),
+});
+export type Failure = z.infer<typeof failureSchema>;
+
+export const messageSchema = z.union([
+  z.object({ id: z.number(), result: z.unknown() }),
+  z.object({ id: z.number(), error: failureSchema }),
+  z.looseObject({ event: z.string() }),
+]);
+export type Message = z.infer<typeof messageSchema>;
+
+export const checkSchema = z.object({
+  python: z.string(),
+  executable: z.string(),
+  torch: z.string().nullable(),
+  engines: z.array(z.string()),
+  fx: z.boolean(),
+  torchao: z.string().nullable(),
+  torchvision: z.string().nullable(),
+  problem: z.string().nullable(),
+});
+/** What an interpreter can do; `problem` is `null` where it can quantize. */
+export type Check = z.infer<typeof checkSchema>;
+
+const dims = z.array(z.union([z.number(), z.string()]));
+
+export const loadedSchema = z.object({
+  kind: z.enum(['module', 'pickle', 'torchscript']),
+  /** What the model was read from. */
+  files: z.array(z.string()),
+  inputs: z.array(z.object({ name: z.string(), type: z.string(), shape: dims })),
+  parameters: z.number(),
+  /** Of parameters and buffers. */
+  bytes: z.number(),
+  threads: z.number(),
+});
+
+export type Loaded = z.infer<typeof loadedSchema>;
+
+const outputs = z.array(z.object({ type: z.string(), shape: z.array(z.number()) }));
+
+export const preparedSchema = z.object({
+  layers: z.array(z.object({ name: z.string(), op: z.string() })),
+  outputs,
+});
+
+export type PreparedModel = z.infer<typeof preparedSchema>;
+
+export const calibratedSchema = z.object({ samples: z.number() });
+export const convertedSchema = z.object({ bytes: z.number() });
+
+const error = z.object({
+  sqnr: ratio,
+  cosine: z.number(),
+  worst: z.object({ sample: z.string(), sqnr: ratio }),
+});
+const span = z.object({ min: z.number(), max: z.number() });
+const quantization = z.object({
+  type: z.string(),
+  scale: z.array(z.number()),
+  zeroPoint: z.array(z.number()),
+  axis: z.number().nullable(),
+});
+
+export const layerSchema = z.object({
+  name: z.string(),
+  op: z.string(),
+  fused: z.array(z.string()),
+  nodes: z.array(z.string()),
+  scope: z.string(),
+  source: z.object({ called: place.optional(), built: place.optional() }).nullable(),
+  /** Whether integers went in or came out when it ran. */
+  int8: z.boolean(),
+  /** Why not; `null` where it did. */
+  reason: z.string().nullable(),
+  kernel: z.string(),
+  time: z.object({ int8: ratio, fp32: ratio }),
+  macs: z.number(),
+  local: error.nullable(),
+  accumulated: error.nullable(),
+  tensors: z.array(
+    z.object({
+      name: z.string(),
+      shape: z.array(z.number()),
+      role: z.enum(['input', 'weight', 'output']),
+      observed: span.nullable(),
+      range: span.nullable(),
+      quantization: quantization.nullable(),
+    }),
+  ),
+});
+export type WorkerLayer = z.infer<typeof layerSchema>;
+
+export const analyzedSchema = z.object({
+  layers: z.array(layerSchema),
+  outputs: z.array(z.object({ index: z.number(), error })),
+});
+
+export type Analyzed = z.infer<typeof analyzedSchema>;
+
+const scores = z.object({ shape: z.array(z.number()), values: z.array(z.number().nullable()) }).nullable();
+/** The first output of both models for one sample. */
+export const outputsEventSchema = z.object({ sample: z.string(), fp32: scores, int8: scores });
+export type Scores = z.infer<typeof scores>;
+
+export const ranEventSchema = z.object({ sample: z.string(), output: scores });
+
+export const timesSchema = z.object({ fp32: z.array(z.number()), int8: z.array(z.number()) });
+
+export const progressEventSchema = z.object({
+  stage: z.enum(['calibrate', 'convert', 'analyze', 'evaluate', 'benchmark']),
+  done: z.number(),
+  total: z.number(),
+  rate: z.number().optional(),
+});

@@ -1,0 +1,217 @@
+/** The way of the data for a PyTorch model: load → prepare → calibrate → convert → analyze → evaluate → verify → report. */
+
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import { StageClock } from '../core/pipeline/stageClock';
+import type { JobContext, QuantizeJob } from '../core/pipeline/types';
+import { writeFileAtomic } from '../core/files';
+import { REPORT_FILE } from '../core/reportFile';
+import { removeStaleTemporaries, temporaryName } from '../core/staleFiles';
+import { QuantscopeError, throwIfCancelled } from '../shared/errors';
+import type { Report } from '../shared/report';
+import { firstOf, openData, type RecipeData } from './data';
+import { openWorker } from './environment';
+import { modelName } from './names';
+import { measureAccuracy, measureLatency } from './measure';
+import {
+  analyzedSchema,
+  calibratedSchema,
+  convertedSchema,
+  loadedSchema,
+  preparedSchema,
+  type Check,
+  type Loaded,
+  type PreparedModel,
+} from './protocol';
+import { makeReport, type Files } from './report';
+import { reproductionScript } from './reproduce';
+import { resolveTorchOverrides } from './selectors';
+import {
+  checkEngine,
+  mismatchWarnings,
+  overrideSettings,
+  settingsOf,
+  type LayerSettings,
+  type Settings,
+} from './settings';
+import { verifySaved } from './verify';
+import type { TorchWorker } from './worker';
+
+/**
+ * Quantizes a PyTorch model and writes the int8 TorchScript, the report and the script that reproduces it into the
+ * output folder. Nothing is written of the model or the report before everything has succeeded.
+ * @throws `torch-untrusted` before any Python is started
+ */
+export async function quantizeTorch(job: QuantizeJob, context: JobContext = {}): Promise<Report> {
+  const { recipe, baseDir } = job;
+  const settings = settingsOf(recipe);
+  const stages = new StageClock(context.onProgress);
+  const watched: JobContext = { ...context, onProgress: stages.onProgress };
+  stages.enter('read');
+  const { worker, check } = await openWorker(recipe.torch?.python, baseDir, watched);
+  try {
+    checkEngine(settings, check);
+    return await new TorchRun(job, settings, watched, stages, worker, check).run();
+  } finally {
+    await worker.close();
+  }
+}
+
+class TorchRun {
+  readonly #job: QuantizeJob;
+  readonly #settings: Settings;
+  readonly #context: JobContext;
+  readonly #stages: StageClock;
+  readonly #worker: TorchWorker;
+  readonly #check: Check;
+
+  constructor(
+    job: QuantizeJob,
+    settings: Settings,
+    context: JobContext,
+    stages: StageClock,
+    worker: TorchWorker,
+    check: Check,
+  ) {
+    this.#job = job;
+    this.#settings = settings;
+    this.#context = context;
+    this.#stages = stages;
+    this.#worker = worker;
+    this.#check = check;
+  }
+
+  async run(): Promise<Report> {
+    const { baseDir, recipe } = this.#job;
+    const name = modelName(recipe.model);
+    const outDir = path.resolve(baseDir, this.#job.outDir ?? path.join(path.dirname(recipe.model), `${name}.quant`));
+    const runs = path.join(outDir, 'runs');
+    await mkdir(runs, { recursive: true });
+    for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
+    const target = path.join(outDir, `${name}.int8.pt`);
+    const temporary = temporaryName(target);
+    try {
+      const { report, script } = await this.#measure(temporary, target);
+      throwIfCancelled(this.#context.signal);
+      await rename(temporary, target);
+      const text = `${JSON.stringify(report, null, 1)}\n`;
+      await writeFileAtomic(path.join(outDir, 'reproduce.py'), script);
+      await writeFileAtomic(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
+      await writeFileAtomic(path.join(outDir, REPORT_FILE), text);
+      return report;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async #measure(temporary: string, target: string): Promise<{ readonly report: Report; readonly script: string }> {
+    const { recipe, baseDir } = this.#job;
+    const worker = this.#worker;
+    const { signal } = this.#context;
+    const loaded = await worker.ask(loadedSchema, {
+      method: 'load',
+      params: {
+        model: recipe.model,
+        weights: recipe.torch?.weights ?? null,
+        base: path.resolve(baseDir),
+        inputs: recipe.torch?.inputs ?? null,
+        threads: this.#context.threads ?? null,
+        engine: this.#settings.engine,
+      },
+    });
+    const data = await openData(this.#job, loaded, this.#context);
+    this.#stages.enter('plan');
+    const { prepared, overrides } = await this.#prepare(data);
+    await worker.ask(calibratedSchema, {
+      method: 'calibrate',
+      params: { total: data.calibration.count },
+      samples: data.calibration.samples(signal),
+    });
+    this.#stages.enter('convert');
+    await worker.ask(convertedSchema, { method: 'convert', params: { path: temporary } });
+    this.#stages.enter('analyze');
+    const analyzed = await worker.ask(analyzedSchema, {
+      method: 'analyze',
+      params: { total: data.analysis.count },
+      samples: data.analysis.samples(signal),
+    });
+    this.#stages.enter('evaluate');
+    const accuracy = await measureAccuracy(worker, data.judged, recipe, baseDir, this.#context);
+    this.#stages.enter('benchmark');
+    const latency = await measureLatency(worker);
+    this.#stages.enter('verify');
+    const saved = await verifySaved(worker, temporary, this.#settings, this.#check, data.analysis, {
+      baseDir,
+      context: this.#context,
+    });
+    const warnings = [...mismatchWarnings(this.#settings), ...saved];
+    const report = makeReport({
+      job: this.#job,
+      settings: this.#settings,
+      check: this.#check,
+      files: await filesOf(loaded, temporary, target),
+      loaded,
+      prepared,
+      analyzed,
+      accuracy,
+      latency,
+      data,
+      overrides,
+      warnings,
+      threads: this.#context.threads ?? loaded.threads,
+      seconds: this.#stages.finish(),
+    });
+    return {
+      report,
+      script: await reproductionScript(worker, this.#job, loaded, data.calibration, path.dirname(target)),
+    };
+  }
+
+  /** Overrides name layers, and which layers there are is known only once the model was prepared. */
+  async #prepare(
+    data: RecipeData,
+  ): Promise<{ readonly prepared: PreparedModel; readonly overrides: ReadonlyMap<string, LayerSettings> }> {
+    const prepare = (overrides: ReadonlyMap<string, LayerSettings>): Promise<PreparedModel> =>
+      this.#worker.ask(preparedSchema, {
+        method: 'prepare',
+        params: {
+          options: {
+            backend: this.#settings.backend,
+            engine: this.#settings.engine,
+            leaves: this.#settings.leaves,
+            settings: this.#settings.global,
+            overrides: Object.fromEntries(overrides),
+          },
+        },
+        samples: firstOf(data.calibration, 1, this.#context.signal),
+      });
+    const plain = await prepare(new Map());
+    const entries = this.#job.recipe.layers ?? [];
+    if (entries.length === 0) return { prepared: plain, overrides: new Map() };
+    const found = resolveTorchOverrides(entries, plain.layers);
+    const overrides = new Map([...found].map(([name, override]) => [name, overrideSettings(override)]));
+    return { prepared: await prepare(overrides), overrides };
+  }
+}
+
+async function filesOf(loaded: Loaded, written: string, target: string): Promise<Files> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const file of loaded.files) {
+    const content = await readFile(file);
+    hash.update(content);
+    bytes += content.length;
+  }
+  const [source] = loaded.files;
+  if (source === undefined) throw new QuantscopeError('internal', 'The model was read from no file.');
+  const int8 = await readFile(written);
+  return {
+    source,
+    sha256: hash.digest('hex'),
+    bytes,
+    target,
+    targetBytes: (await stat(written)).size,
+    targetSha256: createHash('sha256').update(int8).digest('hex'),
+  };
+}

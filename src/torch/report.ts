@@ -1,0 +1,127 @@
+/** The worker's answers put together into the report that ONNX models get too. Pure. */
+
+import * as os from 'node:os';
+import type { QuantizeJob } from '../core/pipeline/types';
+import { countByStatus } from '../core/pipeline/report';
+import { TOOL } from '../core/version';
+import { REASONS, type ReasonCode } from '../shared/reasons';
+import {
+  REPORT_VERSION,
+  type AccuracyReport,
+  type LatencyReport,
+  type LayerReport,
+  type Report,
+  type Status,
+} from '../shared/report';
+import type { RecipeData } from './data';
+import { faultWarnings } from './faults';
+import type { Analyzed, Check, Loaded, PreparedModel, WorkerLayer } from './protocol';
+import type { LayerSettings, Settings } from './settings';
+
+/** What was read and written. */
+export interface Files {
+  /** Of the model. */
+  readonly source: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  /** The int8 TorchScript. */
+  readonly target: string;
+  readonly targetBytes: number;
+  readonly targetSha256: string;
+}
+
+export interface Parts {
+  readonly job: QuantizeJob;
+  readonly settings: Settings;
+  readonly check: Check;
+  readonly files: Files;
+  readonly loaded: Loaded;
+  readonly prepared: PreparedModel;
+  readonly analyzed: Analyzed;
+  readonly accuracy: AccuracyReport | null;
+  readonly latency: LatencyReport;
+  readonly data: RecipeData;
+  readonly overrides: ReadonlyMap<string, LayerSettings>;
+  readonly warnings: readonly string[];
+  readonly threads: number;
+  readonly seconds: Report['seconds'];
+}
+
+export function makeReport(parts: Parts): Report {
+  const { job, settings, check, files, loaded, prepared, analyzed, data } = parts;
+  const layers = analyzed.layers.map((layer) => layerReport(layer));
+  return {
+    version: REPORT_VERSION,
+    tool: TOOL,
+    created: new Date().toISOString(),
+    framework: 'torch',
+    model: {
+      path: files.source,
+      sha256: files.sha256,
+      bytes: files.bytes > loaded.bytes ? files.bytes : loaded.bytes,
+      opset: 0,
+      producer: `torch ${check.torch ?? ''}`.trim(),
+      inputs: loaded.inputs,
+      outputs: prepared.outputs.map(({ type, shape }, index) => ({ name: outputName(index), type, shape })),
+    },
+    quantized: { path: files.target, bytes: files.targetBytes, opset: 0, sha256: files.targetSha256 },
+    recipe: job.recipe,
+    backend: settings.backend,
+    mode: settings.mode,
+    format: 'torchscript',
+    environment: {
+      runtime: `torch ${check.torch ?? ''}, engine ${settings.engine}, Python ${check.python}`,
+      cpu: os.cpus()[0]?.model ?? os.arch(),
+      saturates: false,
+      isa: os.arch(),
+      threads: parts.threads,
+      platform: `${os.platform()}-${os.arch()}`,
+    },
+    normalization: [],
+    calibration: {
+      data: data.calibration.description,
+      synthetic: data.calibration.kind === 'synthetic',
+      samples: data.calibration.count,
+      observer: settings.global.observer ?? 'mse',
+      skipped:
+        data.calibration === data.judged ? data.judged.skipped : [...data.calibration.skipped, ...data.judged.skipped],
+      cached: false,
+    },
+    layers,
+    counts: countByStatus(layers),
+    outputs: analyzed.outputs.map(({ index, error }) => ({ name: outputName(index), error })),
+    accuracy: parts.accuracy,
+    latency: parts.latency,
+    unmatched: [],
+    matched: layers.filter(({ accumulated }) => accumulated !== null).length,
+    seconds: parts.seconds,
+    warnings: [...parts.warnings, ...leakWarnings(layers, parts.overrides), ...faultWarnings(layers, settings)],
+  };
+}
+
+function outputName(index: number): string {
+  return index === 0 ? 'output' : `output${index}`;
+}
+
+function layerReport({ int8, reason, source, ...layer }: WorkerLayer): LayerReport {
+  const code = reason !== null && Object.hasOwn(REASONS, reason) ? (reason as ReasonCode) : null;
+  const status: Status = int8 ? 'quantized' : code === null ? 'float' : REASONS[code].status;
+  return {
+    ...layer,
+    status,
+    reason: code,
+    saturation: null,
+    ...(source === null ? {} : { source: withoutUndefined(source) }),
+  };
+}
+
+function withoutUndefined({ called, built }: NonNullable<WorkerLayer['source']>): NonNullable<LayerReport['source']> {
+  return { ...(called === undefined ? {} : { called }), ...(built === undefined ? {} : { built }) };
+}
+
+/** What was to stay in float and was seen to run in int8 all the same. */
+function leakWarnings(layers: readonly LayerReport[], overrides: ReadonlyMap<string, LayerSettings>): string[] {
+  const leaked = layers.filter(({ name, status }) => status === 'quantized' && overrides.get(name)?.quantize === false);
+  if (leaked.length === 0) return [];
+  return [`torch runs ${leaked.map(({ name }) => name).join(', ')} in int8 although the recipe keeps it in float.`];
+}

@@ -1,0 +1,52 @@
+"""What this interpreter can do: its torch, that torch's engines and ways to quantize."""
+
+import importlib.util
+import platform
+import sys
+
+
+def check():
+    found = {
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "torch": None,
+        "engines": [],
+        "fx": False,
+        "torchao": None,
+        "torchvision": None,
+        "problem": None,
+    }
+    if sys.version_info < (3, 8):
+        return {**found, "problem": "Python 3.8 or newer is needed"}
+    if importlib.util.find_spec("torch") is None:
+        return {**found, "problem": "torch is not installed"}
+    try:
+        import torch
+    except (ImportError, OSError, ValueError) as error:
+        return {**found, "problem": f"torch cannot be imported: {error}"}
+    found["torch"] = torch.__version__
+    found["engines"] = [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
+    try:
+        from torch.ao.quantization import quantize_fx
+
+        found["fx"] = hasattr(quantize_fx, "prepare_fx")
+    except ImportError:
+        pass
+    for name in ("torchao", "torchvision"):
+        found[name] = _version(name)
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (1, 13):
+        found["problem"] = f"torch 1.13 or newer is needed; this is {torch.__version__}"
+    elif not found["fx"]:
+        found["problem"] = "this torch no longer has torch.ao.quantization"
+    return found
+
+
+def _version(package):
+    if importlib.util.find_spec(package) is None:
+        return None
+    try:
+        from importlib.metadata import version
+
+        return version(package)
+    except Exception:
+        return "unknown"

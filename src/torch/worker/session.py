@@ -1,0 +1,162 @@
+"""One model from loading to the report, as the driver asks for it step by step."""
+
+import copy
+import os
+import time
+
+import torch
+from torch.ao.quantization.quantize_fx import convert_fx
+
+from compare import Comparison, first_tensor, time_nodes
+from describe import describe_layers
+from failures import During, Failure
+from loading import guess_inputs, load_model
+from prepare import prepare, use_engine
+from samples import Samples
+from script import script_text
+
+# Timing every node of a large model a hundred times would take longer than all the rest.
+NODE_RUNS = 15
+
+
+class Session:
+    def __init__(self, wire):
+        self._wire = wire
+        self._loaded = None
+        self._inputs = []
+        self._example = None
+        self._prepared = None
+        self._converted = None
+        self._comparison = None
+        self._options = {}
+
+    def _samples(self, stage, total):
+        """The samples that follow on the wire, with progress after each."""
+        return Samples(self._wire, [entry["name"] for entry in self._inputs], stage, total)
+
+    def do_load(self, model, weights, base, inputs, threads, engine):
+        if threads is not None:
+            torch.set_num_threads(threads)
+        if engine is not None:
+            use_engine(engine)
+        torch.manual_seed(0)
+        self._loaded = load_model(model, weights, base)
+        self._inputs = guess_inputs(self._loaded, inputs)
+        module = self._loaded.module
+        parameters = sum(parameter.numel() for parameter in module.parameters())
+        return {
+            "kind": self._loaded.kind,
+            "files": self._loaded.files,
+            "inputs": self._inputs,
+            "parameters": parameters,
+            "bytes": sum(t.numel() * t.element_size() for t in module.state_dict().values() if hasattr(t, "numel")),
+            "threads": torch.get_num_threads(),
+        }
+
+    def do_prepare(self, options):
+        """Takes one sample as the example input."""
+        for _, inputs in self._samples(None, 1):
+            self._example = inputs
+        if self._example is None:
+            raise Failure("data", "no sample came for the example input", "calibration.data")
+        self._options = options
+        self._prepared = prepare(self._loaded.module, self._example, options, self._loaded.built)
+        with torch.no_grad(), During("model", "The model"):
+            outputs = self._loaded.module(*self._example)
+        return {
+            "layers": [{"name": layer.name, "op": layer.op} for layer in self._prepared.layers],
+            "outputs": output_facts(outputs),
+        }
+
+    def do_calibrate(self, total):
+        module, count = self._prepared.module, 0
+        with torch.no_grad(), During("calibration.data", "Calibration"):
+            for _, inputs in self._samples("calibrate", total):
+                module(*inputs)
+                count += 1
+        return {"samples": count}
+
+    def do_convert(self, path):
+        """Writes the int8 model as TorchScript to `path`."""
+        with During("model", "convert_fx"):
+            self._converted = convert_fx(copy.deepcopy(self._prepared.module)).eval()
+        with During("model", "torch.jit.script"), torch.no_grad():
+            script = torch.jit.script(self._converted)
+            torch.jit.save(script, path)
+        return {"bytes": os.path.getsize(path)}
+
+    def do_analyze(self, total):
+        reference = self._prepared.module.eval()
+        reference.apply(torch.ao.quantization.disable_fake_quant)
+        reference.apply(torch.ao.quantization.disable_observer)
+        self._comparison = comparison = Comparison(reference, self._converted)
+        for identity, inputs in self._samples("analyze", total):
+            comparison.add(identity, inputs)
+        times = (
+            time_nodes(comparison.prepared, self._example, True, NODE_RUNS),
+            time_nodes(comparison.converted, self._example, False, NODE_RUNS),
+        )
+        overrides = self._options.get("overrides", {})
+        excluded = {name for name, override in overrides.items() if override.get("quantize") is False}
+        outputs = [{"index": index, "error": sums.result()} for index, sums in sorted(comparison.outputs.items())]
+        return {"layers": describe_layers(comparison, self._prepared.layers, excluded, times), "outputs": outputs}
+
+    def do_evaluate(self, total):
+        """Sends the first output of both models for every sample."""
+        with torch.no_grad():
+            for identity, inputs in self._samples("evaluate", total):
+                with During("model", "The model"):
+                    fp32 = first_tensor(self._loaded.module(*inputs))
+                int8 = first_tensor(self._converted(*inputs))
+                self._wire.event("outputs", sample=identity, fp32=as_list(fp32), int8=as_list(int8))
+        return {}
+
+    def do_script(self, **facts):
+        return {"script": script_text(self._options, self._prepared.changes, facts, self._example)}
+
+    def do_run(self, model):
+        """Sends the first output of the loaded or the converted model for every sample."""
+        module = self._loaded.module if model == "loaded" else self._converted
+        with torch.no_grad():
+            for identity, inputs in self._samples(None, 0):
+                self._wire.event("ran", sample=identity, output=as_list(first_tensor(module(*inputs))))
+        return {}
+
+    def do_time(self, warmup, runs):
+        """Milliseconds of both models on the example input, on one thread, alternately."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        models = {"fp32": self._loaded.module, "int8": self._converted}
+        times = {name: [] for name in models}
+        with torch.no_grad():
+            for turn in range(warmup + runs):
+                order = list(models) if turn % 2 == 0 else list(reversed(models))
+                for name in order:
+                    start = time.perf_counter()
+                    models[name](*self._example)
+                    if turn >= warmup:
+                        times[name].append((time.perf_counter() - start) * 1e3)
+        torch.set_num_threads(threads)
+        return times
+
+
+def as_list(tensor):
+    return None if tensor is None else {"shape": list(tensor.shape), "values": tensor.float().flatten().tolist()}
+
+
+def output_facts(outputs):
+    tensors = [outputs] if isinstance(outputs, torch.Tensor) else list(_tensors_in(outputs))
+    return [{"type": str(t.dtype).replace("torch.", ""), "shape": list(t.shape)} for t in tensors]
+
+
+def _tensors_in(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors_in(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors_in(item)
+
+
