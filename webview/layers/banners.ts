@@ -1,0 +1,132 @@
+/** Between header and numbers: what runs, what failed, what is out of date. And what stands where no report is. */
+
+import { printable } from '../../src/shared/format';
+import type { ErrorData } from '../../src/shared/errors';
+import type { ViewState } from '../../src/shared/viewProtocol';
+import { fill, h, type Child } from './dom';
+import { actionButton, jobText, progressBar, type HeaderActions } from './header';
+import type { AppState, AppStore } from './state';
+
+const MOST_WARNINGS = 5;
+
+export class Banners {
+  readonly element = h('div', { class: 'banners' });
+
+  constructor(store: AppStore, actions: Pick<HeaderActions, 'act'>) {
+    const draw = ({ host, notice }: AppState): void => {
+      fill(
+        this.element,
+        ...(host?.content.kind === 'report' ? this.#of(host, host.content.report.warnings, actions) : []),
+      );
+      if (notice !== '') this.element.append(h('p', { class: 'banner', role: 'status', text: notice }));
+    };
+    store.on(['host', 'notice'], draw);
+  }
+
+  #of(host: ViewState, warnings: readonly string[], actions: Pick<HeaderActions, 'act'>): Child[] {
+    const { job, failure, stale, obstacle } = host;
+    if (job !== null) {
+      return [
+        h(
+          'div',
+          { class: 'banner job' },
+          h('span', { class: 'grow', text: jobText(job) }),
+          progressBar(job),
+          actionButton('Cancel', 'cancel', actions),
+        ),
+      ];
+    }
+    return [
+      failure === null
+        ? null
+        : h(
+            'div',
+            { class: 'banner failed', role: 'alert' },
+            h('span', { class: 'grow' }, h('b', { text: printable(failure.message) }), ` ${printable(failure.hint)}`),
+            actionButton('Show log', 'showLog', actions),
+          ),
+      stale.length === 0
+        ? null
+        : h(
+            'div',
+            { class: 'banner stale', role: 'status' },
+            h('span', { class: 'grow', text: `${stale.join(' ')} These numbers are of the run before that.` }),
+            actionButton('Run again', 'run', actions, { obstacle }),
+          ),
+      warnings.length === 0 ? null : warningsElement(warnings),
+    ];
+  }
+}
+
+function warningsElement(warnings: readonly string[]): HTMLElement {
+  const more = warnings.length - MOST_WARNINGS;
+  return h(
+    'details',
+    { class: 'banner warnings' },
+    h('summary', { text: warnings.length === 1 ? '1 warning' : `${warnings.length} warnings` }),
+    h(
+      'ul',
+      {},
+      ...warnings.slice(0, MOST_WARNINGS).map((warning) => h('li', { text: printable(warning) })),
+      more > 0 ? h('li', { text: `and ${more} more, in the report` }) : null,
+    ),
+  );
+}
+
+/** The whole page where there is no report: why, and what to do next. */
+export class Placeholder {
+  readonly element = h('main', { class: 'placeholder' });
+
+  constructor(store: AppStore, actions: Pick<HeaderActions, 'act'>) {
+    store.on(['host', 'lost'], ({ host, lost }) => {
+      fill(this.element, ...placeholder(host, lost, actions));
+    });
+    fill(this.element, h('p', { class: 'loading', role: 'status', text: 'Reading the report…' }));
+  }
+}
+
+function placeholder(host: ViewState | null, lost: ErrorData | null, actions: Pick<HeaderActions, 'act'>): Child[] {
+  if (lost !== null) return failed('The layer view lost its connection', lost, actions);
+  if (host === null) return [h('p', { class: 'loading', role: 'status', text: 'Reading the report…' })];
+  const { job, obstacle, content, failure } = host;
+  if (job !== null) {
+    return [
+      h('h2', { text: `${job.title} ${printable(host.title)}` }),
+      h('p', { role: 'status', text: jobText(job) }),
+      progressBar(job),
+      h('p', { class: 'hint', text: 'The layers appear here when it is done. You can go on working meanwhile.' }),
+      h('div', { class: 'actions' }, actionButton('Cancel', 'cancel', actions)),
+    ];
+  }
+  if (content.kind === 'failed') return failed('The report cannot be read', content.error, actions);
+  if (failure !== null) return failed(`${printable(host.title)} could not be quantized`, failure, actions);
+  return [
+    h('h2', { text: `${printable(host.title)} has not been quantized yet` }),
+    h('p', {
+      text: 'A run measures every layer on your own data: whether it really runs in int8, how much error that costs, and how long it takes.',
+    }),
+    h('div', { class: 'actions' }, actionButton('Quantize…', 'run', actions, { primary: true, obstacle })),
+    obstacle === null
+      ? h('p', { class: 'hint', text: 'The recipe is a file beside the model; the model itself is never changed.' })
+      : obstacleElement(obstacle, actions),
+  ];
+}
+
+function obstacleElement(obstacle: string, actions: Pick<HeaderActions, 'act'>): HTMLElement {
+  return h('p', { class: 'hint' }, `${obstacle} `, actionButton('Manage workspace trust', 'trust', actions));
+}
+
+function failed(title: string, { message, hint, code }: ErrorData, actions: Pick<HeaderActions, 'act'>): Child[] {
+  return [
+    h('h2', { class: 'failed', text: title }),
+    h('p', { role: 'alert', text: printable(message) }),
+    h('p', { text: printable(hint) }),
+    h(
+      'div',
+      { class: 'actions' },
+      actionButton('Try again', 'retry', actions, { primary: true }),
+      actionButton('Show log', 'showLog', actions),
+    ),
+    h('p', { class: 'hint code', text: code }),
+  ];
+}

@@ -1,0 +1,46 @@
+/** The table as CSV (RFC 4180). Pure. */
+
+import type { Layers } from './layers';
+
+/** Spreadsheets run a cell that starts so as a formula (https://owasp.org/www-community/attacks/CSV_Injection). */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** A name out of a model as one cell: never a formula, quoted where it must be. */
+export function textCell(text: string): string {
+  const harmless = FORMULA.test(text.trimStart()) || FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}
+
+/** Empty where nothing was measured; `Infinity` for no error. */
+function numberCell(value: number): string {
+  return Number.isNaN(value) ? '' : String(value);
+}
+
+type Cell = (layers: Layers, layer: number) => string;
+
+const COLUMNS: readonly (readonly [title: string, cell: Cell])[] = [
+  ['index', (_, layer) => String(layer)],
+  ['layer', ({ name }, layer) => textCell(name[layer]!)],
+  ['operator', ({ op }, layer) => textCell(op[layer]!)],
+  ['status', ({ status }, layer) => status[layer]!],
+  ['reason', ({ reason }, layer) => reason[layer] ?? ''],
+  ['kernel', ({ kernel }, layer) => textCell(kernel[layer] ?? '')],
+  ['local SQNR (dB)', ({ local }, layer) => numberCell(local[layer]!)],
+  ['accumulated SQNR (dB)', ({ accumulated }, layer) => numberCell(accumulated[layer]!)],
+  ['fp32 time (us)', ({ fp32 }, layer) => numberCell(fp32[layer]!)],
+  ['int8 time (us)', ({ int8 }, layer) => numberCell(int8[layer]!)],
+  ['multiply-adds', ({ macs }, layer) => String(macs[layer]!)],
+];
+
+const COMPARED: typeof COLUMNS = [
+  ['previous local SQNR (dB)', ({ base }, layer) => numberCell(base?.local[layer] ?? NaN)],
+  ['previous accumulated SQNR (dB)', ({ base }, layer) => numberCell(base?.accumulated[layer] ?? NaN)],
+];
+
+/** The layers in the given order. */
+export function layersCsv(layers: Layers, order: readonly number[]): string {
+  const columns = layers.base === null ? COLUMNS : [...COLUMNS, ...COMPARED];
+  const head = columns.map(([title]) => textCell(title)).join(',');
+  const rows = order.map((layer) => columns.map(([, cell]) => cell(layers, layer)).join(','));
+  return `${[head, ...rows].join('\r\n')}\r\n`;
+}

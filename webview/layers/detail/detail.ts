@@ -1,0 +1,341 @@
+/** Everything about one layer: what it is, what it costs, why, and what can be done. */
+
+import { count, number3, percent, plural, printable } from '../../../src/shared/format';
+import { REASONS } from '../../../src/shared/reasons';
+import type { FixFacts, LayerFacts, LayerMeasurements } from '../../../src/shared/viewProtocol';
+import { fill, h, type Child } from '../dom';
+import { isProblem, sortedByError, type Layers } from '../layers';
+import { changeOf } from '../order';
+import { shownLayer, type Asked, type AppState, type AppStore } from '../state';
+import { tone } from '../table';
+import { changeDB, dB, factor, fromDecibels, STATUS_SIGNS, time } from '../text';
+import { histogram } from './histogram';
+import { tensorTable } from './tensors';
+import { channelText, weightRanges } from './weights';
+
+export interface DetailActions {
+  readonly pin: (layer: number | null) => void;
+  readonly fix: (layer: number, fix: number) => void;
+}
+
+/** Layers that the empty pane proposes. */
+const PROPOSED = 5;
+const NARROWEST = 280;
+
+export class Detail {
+  readonly element = h('section', { class: 'detail', tabindex: -1, 'aria-label': 'Layer' });
+  readonly #store: AppStore;
+  readonly #actions: DetailActions;
+  #width = 0;
+  #shown: number | null = null;
+
+  constructor(store: AppStore, actions: DetailActions) {
+    this.#store = store;
+    this.#actions = actions;
+    store.on(['layers', 'pinned', 'cursor', 'facts', 'measurements', 'logCounts', 'role', 'host'], () => {
+      this.#draw();
+    });
+    new ResizeObserver(() => {
+      const width = this.#room();
+      if (width === this.#width) return;
+      this.#draw();
+    }).observe(this.element);
+  }
+
+  focus(): void {
+    this.element.querySelector<HTMLElement>('button, a, input')?.focus();
+  }
+
+  #room(): number {
+    return Math.max(NARROWEST, this.element.clientWidth - 32);
+  }
+
+  #draw(): void {
+    const { state } = this.#store;
+    const { layers, host } = state;
+    if (layers === null || host === null) return;
+    this.#width = this.#room();
+    const layer = shownLayer(state);
+    // Another layer starts at its top.
+    if (layer !== this.#shown) this.element.scrollTop = 0;
+    this.#shown = layer;
+    const children = layer === null ? this.#proposals(layers, host.threshold) : this.#of(state, layers, layer);
+    fill(this.element, ...children);
+  }
+
+  /** What to look at first. */
+  #proposals(layers: Layers, threshold: number): Child[] {
+    const worst = sortedByError(layers.local).slice(0, PROPOSED);
+    if (worst.length === 0) return [h('p', { class: 'hint', text: 'No layer runs in int8; select one to see why.' })];
+    const problems = sortedByError(layers.local).filter((layer) => isProblem(layers, layer, threshold)).length;
+    const verdict =
+      problems === 0
+        ? `Every layer stays above ${threshold} dB. The weakest ones:`
+        : `${plural(problems, 'layer')} below ${threshold} dB. The worst ones:`;
+    return [
+      h('h2', { text: 'Where to look first' }),
+      h('p', { text: verdict }),
+      h(
+        'ol',
+        { class: 'proposals' },
+        ...worst.map((layer) =>
+          h(
+            'li',
+            {},
+            h(
+              'button',
+              {
+                type: 'button',
+                class: 'link',
+                'data-key': `propose-${layer}`,
+                onclick: () => {
+                  this.#actions.pin(layer);
+                },
+              },
+              h('span', { class: 'ellipsis', text: printable(layers.name[layer]!) }),
+              h('span', {
+                class: isProblem(layers, layer, threshold) ? 'number problem' : 'number',
+                text: dB(layers.local[layer]!),
+              }),
+            ),
+          ),
+        ),
+      ),
+      h('p', {
+        class: 'hint',
+        text: 'Point at a layer to preview it, click to pin it. Keys: arrows move, Enter pins, Esc unpins, / searches, + − 0 zoom.',
+      }),
+    ];
+  }
+
+  #of(state: AppState, layers: Layers, layer: number): Child[] {
+    const { facts, measurements, pinned } = state;
+    const isPinned = pinned === layer;
+    const status = layers.status[layer]!;
+    const { symbol, word } = STATUS_SIGNS[status];
+    return [
+      h(
+        'div',
+        { class: 'detail-head' },
+        h('h2', { text: printable(layers.name[layer]!), title: printable(layers.name[layer]!) }),
+        h('button', {
+          type: 'button',
+          class: 'button quiet',
+          text: isPinned ? 'Unpin' : 'Pin',
+          'data-key': 'pin',
+          title: isPinned ? 'Esc' : 'Enter, or click the layer',
+          onclick: () => {
+            this.#actions.pin(isPinned ? null : layer);
+          },
+        }),
+      ),
+      h(
+        'p',
+        { class: 'kind' },
+        h('span', { class: `sign ${status}`, text: symbol, 'aria-hidden': true }),
+        ` ${word} · ${printable(layers.op[layer]!)}`,
+        kernelText(layers, layer),
+      ),
+      this.#numbers(layers, layer, facts),
+      reasonElement(layers, layer),
+      ready(facts, (value) => this.#fixes(value), 'details'),
+      ...this.#measured(measurements, state),
+      ready(facts, (value) => tensorSection(value), ''),
+    ];
+  }
+
+  #numbers(layers: Layers, layer: number, facts: Asked<LayerFacts> | null): HTMLElement {
+    const threshold = this.#store.state.host?.threshold ?? 0;
+    const known = facts?.state === 'ready' ? facts.value : undefined;
+    const { int8, fp32 } = layers;
+    const rank = layers.rank[layer]!;
+    const decibel = (measure: 'local' | 'accumulated'): Child[] => {
+      const change = changeOf(layers, measure, layer);
+      return [
+        h('b', {
+          class: measure === 'local' && isProblem(layers, layer, threshold) ? 'problem' : '',
+          text: dB(layers[measure][layer]!),
+        }),
+        h('span', { class: `change ${tone(change)}`, text: ` ${changeDB(change)}` }),
+      ];
+    };
+    const faster = fp32[layer]! / int8[layer]!;
+    const rows: readonly (readonly [label: string, hint: string, value: readonly Child[]])[] = [
+      ['Local SQNR', 'The layer alone in int8, fed with fp32.', decibel('local')],
+      ['Accumulated', 'The int8 model against the fp32 model at the output of this layer.', decibel('accumulated')],
+      ...(rank === -1
+        ? []
+        : [['Place', 'Among the layers in int8.', [`${rank + 1} of ${layers.ranked} worst`]] as const]),
+      [
+        'Time',
+        'Of its kernels in one inference: fp32, then int8.',
+        [
+          `${time(fp32[layer]!)} → `,
+          h('b', { text: time(int8[layer]!) }),
+          Number.isFinite(faster)
+            ? h('span', { class: `change ${faster >= 1 ? 'better' : 'worse'}`, text: ` ${factor(faster)} as fast` })
+            : null,
+        ],
+      ],
+      ...(layers.macs[layer] === 0
+        ? []
+        : [['Multiply-adds', 'Of one inference.', [count(layers.macs[layer]!)]] as const]),
+      ...(known?.worst
+        ? [['Worst sample', 'The sample with the lowest SQNR at this layer.', [worstText(known.worst)]] as const]
+        : []),
+      ...(known?.saturation
+        ? [['Saturation', 'Share of products that the kernel clips.', [percent(100 * known.saturation)]] as const]
+        : []),
+    ];
+    return h(
+      'dl',
+      { class: 'numbers' },
+      ...rows.map(([label, hint, value]) => h('div', {}, h('dt', { text: label, title: hint }), h('dd', {}, ...value))),
+    );
+  }
+
+  #fixes({ fixes, layer }: LayerFacts): Child {
+    if (fixes.length === 0) return null;
+    const obstacle = this.#store.state.host?.obstacle ?? null;
+    return h(
+      'section',
+      { class: 'fixes' },
+      h('h3', { text: 'What can be done' }),
+      h('ul', {}, ...fixes.map((fix, i) => this.#fix(fix, i, layer, obstacle))),
+    );
+  }
+
+  #fix(
+    { title, detail, preferred, kind }: FixFacts,
+    index: number,
+    layer: number,
+    obstacle: string | null,
+  ): HTMLElement {
+    const id = `fix-${index}`;
+    return h(
+      'li',
+      {},
+      h('button', {
+        type: 'button',
+        class: preferred ? 'button primary' : 'button',
+        text: printable(title),
+        'data-key': id,
+        'data-fix': kind,
+        'aria-describedby': id,
+        'aria-disabled': obstacle === null ? undefined : true,
+        title: obstacle ?? undefined,
+        onclick: () => {
+          if (obstacle === null) this.#actions.fix(layer, index);
+        },
+      }),
+      h('span', { class: 'hint', id, text: printable(detail) }),
+    );
+  }
+
+  #measured(asked: Asked<LayerMeasurements> | null, state: AppState): Child[] {
+    const value = asked?.state === 'ready' ? asked.value : undefined;
+    if (value === undefined) {
+      return [ready(asked, () => null, 'histograms')];
+    }
+    return [
+      ...value.notes.map((note) => h('p', { class: 'hint', text: printable(note) })),
+      this.#activations(value, state),
+      ...value.weights.map((weight) =>
+        h(
+          'section',
+          {},
+          h(
+            'h3',
+            {},
+            'Weights ',
+            h('span', { class: 'muted', text: `range of each channel · ${channelText(weight)}` }),
+          ),
+          weightRanges(weight, this.#width),
+        ),
+      ),
+    ];
+  }
+
+  #activations({ activations }: LayerMeasurements, { role, logCounts }: AppState): Child {
+    const shown = activations.find((activation) => activation.role === role) ?? activations[0];
+    if (shown === undefined) return null;
+    const roles = (['input', 'output'] as const).filter((candidate) => activations.some((a) => a.role === candidate));
+    const choose = roles.map((candidate) =>
+      h('button', {
+        type: 'button',
+        class: 'chip',
+        text: candidate,
+        'data-key': `role-${candidate}`,
+        'aria-pressed': candidate === shown.role,
+        onclick: () => {
+          this.#store.update({ role: candidate });
+        },
+      }),
+    );
+    const logarithmic = h('input', {
+      type: 'checkbox',
+      checked: logCounts,
+      'data-key': 'log',
+      onchange: () => {
+        this.#store.update({ logCounts: logarithmic.checked });
+      },
+    });
+    return h(
+      'section',
+      {},
+      h(
+        'div',
+        { class: 'section-head' },
+        h(
+          'h3',
+          {},
+          'Activation ',
+          h('span', { class: 'muted ellipsis', text: printable(shown.tensor), title: printable(shown.tensor) }),
+        ),
+        h('span', { class: 'chips', role: 'group', 'aria-label': 'Tensor' }, ...choose),
+        h('label', {}, logarithmic, ' log counts'),
+      ),
+      histogram(shown, this.#width, logCounts),
+      shown.grid === null ? null : h('p', { class: 'hint', text: gridText(shown.grid) }),
+    );
+  }
+}
+
+function gridText({ scale, zeroPoint, type }: { scale: number; zeroPoint: number; type: string }): string {
+  return `value = ${number3(scale)} · (n − ${zeroPoint}), n of type ${type}`;
+}
+
+function worstText({ sample, sqnr }: NonNullable<LayerFacts['worst']>): string {
+  return `${printable(sample)}, ${dB(fromDecibels(sqnr))}`;
+}
+
+function kernelText({ kernel }: Layers, layer: number): string {
+  const name = kernel[layer] ?? null;
+  return name === null ? ' · merged by the runtime into another kernel' : ` · runs as ${printable(name)}`;
+}
+
+function reasonElement({ reason }: Layers, layer: number): Child {
+  const code = reason[layer] ?? null;
+  if (code === null) return null;
+  const { sentence, advice } = REASONS[code];
+  return h('p', { class: 'reason' }, h('b', { text: sentence }), ` ${advice}`);
+}
+
+function tensorSection({ tensors, nodes }: LayerFacts): Child {
+  return h(
+    'section',
+    {},
+    h('h3', {}, 'Tensors ', h('span', { class: 'muted', text: plural(nodes.length, 'node') })),
+    tensorTable(tensors),
+  );
+}
+
+/** What was asked for, or that it is on its way, or why it does not come. */
+function ready<T>(asked: Asked<T> | null, show: (value: T) => Child, what: string): Child {
+  if (asked === null) return null;
+  if (asked.state === 'ready') return show(asked.value);
+  if (what === '') return null;
+  if (asked.state === 'loading') return h('p', { class: 'hint loading', text: `Reading ${what}…` });
+  const { message, hint } = asked.error;
+  return h('p', { class: 'hint', text: `${printable(message)} ${printable(hint)}` });
+}

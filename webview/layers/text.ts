@@ -1,0 +1,97 @@
+/** Numbers and words of the view: three significant digits, a unit, a sign for changes. Pure. */
+
+import { decibels, microseconds, NOTHING, number3, printable } from '../../src/shared/format';
+import type { Status } from '../../src/shared/report';
+import type { Decibels } from '../../src/shared/viewProtocol';
+import type { Layers } from './layers';
+
+export interface StatusSign {
+  readonly symbol: string;
+  readonly word: string;
+}
+
+/** Shape and word both, since colours are not seen by everybody. */
+export const STATUS_SIGNS: Readonly<Record<Status, StatusSign>> = {
+  quantized: { symbol: '■', word: 'int8' },
+  float: { symbol: '○', word: 'float' },
+  fallback: { symbol: '▲', word: 'fallback' },
+};
+
+/** `17.2 dB`; `exact` for no error; a dash where nothing was measured. */
+export function dB(value: number): string {
+  return Number.isNaN(value) ? NOTHING : decibels(value === Infinity ? null : value);
+}
+
+/** In a column that has its unit in the head. */
+export function bareDB(value: number): string {
+  if (Number.isNaN(value)) return NOTHING;
+  return value === Infinity ? 'exact' : fixed(value);
+}
+
+export function fromDecibels(value: Decibels): number {
+  return value === 'exact' ? Infinity : (value ?? NaN);
+}
+
+/** One decimal: three digits of the decibels that occur, and columns whose points stand below each other. */
+function fixed(value: number): string {
+  return value.toFixed(1).replace('-', '−');
+}
+
+/** A change of decibels. */
+export function changeDB(value: number): string {
+  if (Number.isNaN(value)) return '';
+  if (!Number.isFinite(value)) return value > 0 ? '+∞' : '−∞';
+  const text = fixed(value);
+  if (/^−?0\.0$/.test(text)) return '±0';
+  return value > 0 ? `+${text}` : text;
+}
+
+export function time(value: number): string {
+  return Number.isNaN(value) ? NOTHING : microseconds(value);
+}
+
+/** `×1.36`: how many times less than before. */
+export function factor(value: number): string {
+  return `×${number3(value)}`;
+}
+
+const AGES = [
+  [86_400 * 365, 'year'],
+  [86_400 * 30, 'month'],
+  [86_400, 'day'],
+  [3_600, 'hour'],
+  [60, 'minute'],
+  [1, 'second'],
+] as const;
+
+/** `3 minutes ago`, `just now`. */
+export function age(created: Date, now: Date): string {
+  const seconds = (now.getTime() - created.getTime()) / 1e3;
+  const [size, unit] = AGES.find(([candidate]) => seconds >= candidate) ?? [1, 'second'];
+  const count = Math.floor(seconds / size);
+  if (Number.isNaN(count) || seconds < 5) return 'just now';
+  return `${count} ${unit}${count === 1 ? '' : 's'} ago`;
+}
+
+/** Where the middle is the least telling part of a path, leave that out. */
+export function shorten(name: string, most: number): string {
+  const letters = Array.from(name);
+  if (letters.length <= most) return name;
+  const tail = Math.ceil((most - 1) * 0.6);
+  return `${letters.slice(0, most - 1 - tail).join('')}…${letters.slice(letters.length - tail).join('')}`;
+}
+
+/** What a screen reader says of a layer: `Conv_8, Conv+Relu, int8, SQNR 12.0 dB, accumulated 11.2 dB, 3 of 21 worst`. */
+export function announcement(layers: Layers, layer: number): string {
+  const local = layers.local[layer]!;
+  const accumulated = layers.accumulated[layer]!;
+  const rank = layers.rank[layer]!;
+  return [
+    printable(layers.name[layer]!),
+    layers.op[layer]!,
+    STATUS_SIGNS[layers.status[layer]!].word,
+    ...(Number.isNaN(local) ? [] : [`SQNR ${dB(local)}`]),
+    ...(Number.isNaN(accumulated) ? [] : [`accumulated ${dB(accumulated)}`]),
+    ...(rank === -1 ? [] : [`${rank + 1} of ${layers.ranked} worst`]),
+  ].join(', ');
+}
