@@ -1,20 +1,35 @@
-/** The engine as the extension uses it: started when first needed, with the user's settings, its log in our channel. */
+/**
+ * The engine as the extension uses it: started when first needed, with the user's settings, its log in our channel.
+ * Quick questions have a process of their own, so that they are answered while a quantization runs.
+ */
 
 import * as vscode from 'vscode';
 import * as path from 'node:path';
 import { EngineClient, type RequestOptions } from '../engine/client';
+import { QuantscopeError } from '../shared/errors';
 import type { JobName, Jobs } from '../shared/protocol';
-import { setting } from './settings';
+import { onSettingChange, setting } from './settings';
 import manifest from '../../package.json';
+
+const QUICK_JOBS: ReadonlySet<JobName> = new Set(['inspect', 'details']);
+
+type Lane = 'work' | 'quick';
 
 export class EngineHost implements vscode.Disposable {
   readonly #context: vscode.ExtensionContext;
   readonly #log: vscode.LogOutputChannel;
-  #client: EngineClient | undefined;
+  readonly #clients = new Map<Lane, EngineClient>();
+  readonly #subscription: vscode.Disposable;
+  #pending = 0;
+  #outdated = false;
 
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
     this.#context = context;
     this.#log = log;
+    this.#subscription = onSettingChange(['engine.node'], () => {
+      this.#outdated = true;
+      this.#renew();
+    });
   }
 
   /** @throws QuantscopeError as `EngineClient.request` */
@@ -23,35 +38,64 @@ export class EngineHost implements vscode.Disposable {
     input: Jobs[N]['input'],
     options: RequestOptions = {},
   ): Promise<Jobs[N]['output']> {
-    this.#client ??= this.#start();
+    const client = this.#client(QUICK_JOBS.has(name) ? 'quick' : 'work');
     const threads = setting('threads');
-    return this.#client.request(name, input, {
-      ...(threads === 0 ? {} : { threads }),
-      memoryCapBytes: setting('memoryCap') * 2 ** 20,
-      trusted: vscode.workspace.isTrusted,
-      ...options,
-    });
+    this.#pending += 1;
+    try {
+      return await client.request(name, input, {
+        ...(threads === 0 ? {} : { threads }),
+        memoryCapBytes: setting('memoryCap') * 2 ** 20,
+        trusted: vscode.workspace.isTrusted,
+        ...options,
+      });
+    } catch (error) {
+      throw explained(error);
+    } finally {
+      this.#pending -= 1;
+      this.#renew();
+    }
   }
 
-  /** Ends the engine; the next request starts a new one. */
+  /** Ends the engines; jobs under way are cancelled. The next request starts a new one. */
   async restart(): Promise<void> {
-    const client = this.#client;
-    this.#client = undefined;
-    await client?.dispose();
+    const clients = [...this.#clients.values()];
+    this.#clients.clear();
+    this.#outdated = false;
+    await Promise.all(clients.map((client) => client.dispose()));
   }
 
   dispose(): void {
+    this.#subscription.dispose();
     void this.restart();
   }
 
-  #start(): EngineClient {
-    return new EngineClient({
+  /** Another Node program is only taken when no job would be lost for it. */
+  #renew(): void {
+    if (this.#outdated && this.#pending === 0) void this.restart();
+  }
+
+  #client(lane: Lane): EngineClient {
+    const known = this.#clients.get(lane);
+    if (known !== undefined) return known;
+    const node = setting('engine.node');
+    const client = new EngineClient({
       version: manifest.version,
       entry: path.join(this.#context.extensionPath, 'dist', 'engine.js'),
       execArgv: [],
+      ...(node === '' ? {} : { execPath: node }),
       onLog: (level, line) => {
         this.#log[level](line);
       },
     });
+    this.#clients.set(lane, client);
+    return client;
   }
+}
+
+/** A Node program of the user's own is the likeliest cause where an engine does not start. */
+function explained(error: unknown): unknown {
+  const node = setting('engine.node');
+  if (node === '' || !(error instanceof QuantscopeError) || error.code !== 'engine-crashed') return error;
+  const hint = `The setting quantscope.engine.node names ${node}: make it a Node of version 20 or newer, or leave it empty.`;
+  return new QuantscopeError(error.code, error.message, { hint, cause: error });
 }

@@ -7,15 +7,33 @@ import * as vscode from 'vscode';
 import { QuantscopeError, toQuantscopeError } from '../shared/errors';
 import type { Report } from '../shared/report';
 import { parseReport } from '../shared/reportText';
+import {
+  baseOfResult,
+  defaultRecipe,
+  nameOf,
+  onnxTarget,
+  RECIPE_NAME,
+  sortRecipes,
+  targetOf,
+  type Framework,
+  type RecipeTarget,
+} from './entries';
 import { setContext } from './settings';
 
+/** A model with everything that belongs to it. One model has one folder of results, also with several recipes. */
 export interface ModelEntry {
   /** File name without its extension. */
   readonly name: string;
+  readonly framework: Framework;
+  /** The model file; of PyTorch the Python file or the weights that `model:` names. */
   readonly model: vscode.Uri;
-  /** `NAME.quant.yaml` beside the model, whether it exists or not. */
+  /** False where only the recipe is left, or where Python alone would find the model. */
+  readonly hasModel: boolean;
+  /** The recipe that runs: `NAME.quant.yaml` beside the model or one that names it, whether it exists or not. */
   readonly recipe: vscode.Uri;
   readonly hasRecipe: boolean;
+  /** All recipes of the model, the one above among them. */
+  readonly recipes: readonly vscode.Uri[];
   /** `NAME.quant/` beside the model: what the runs wrote. */
   readonly folder: vscode.Uri;
   /** `report.json` of the last run, whether it exists or not. */
@@ -33,7 +51,7 @@ export interface RunEntry {
 
 const MODELS = '**/*.onnx';
 const RECIPES = '**/*.quant.{yaml,yml}';
-const REPORTS = '**/*.quant/**/*.json';
+const RESULTS = '**/*.quant/**/*.json';
 /** Packages, and the folders of results, which hold the int8 models. */
 const NOT_SEARCHED = '{**/node_modules/**,**/*.quant/**,**/.venv/**,**/.git/**}';
 /** A workspace with more models than this is a zoo; the explorer still reaches each of them. */
@@ -41,15 +59,13 @@ const MOST_MODELS = 1_000;
 /** Runs write several files one after the other. */
 const SETTLE_MS = 150;
 
-const RECIPE_NAME = /\.quant\.ya?ml$/;
-
 export function isRecipe(uri: vscode.Uri): boolean {
   return RECIPE_NAME.test(uri.path);
 }
 
 export class ResultStore implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
-  readonly #subscriptions: vscode.Disposable[] = [this.#changed];
+  readonly #subscriptions: { dispose(): unknown }[] = [this.#changed];
   readonly #reports = new Map<string, { readonly mtime: number; readonly report: Report }>();
   #models: readonly ModelEntry[] | undefined;
   #search: Promise<readonly ModelEntry[]> | undefined;
@@ -59,7 +75,7 @@ export class ResultStore implements vscode.Disposable {
   readonly onDidChange = this.#changed.event;
 
   constructor() {
-    for (const pattern of [MODELS, RECIPES, REPORTS]) {
+    for (const pattern of [MODELS, RECIPES, RESULTS]) {
       const watcher = vscode.workspace.createFileSystemWatcher(pattern);
       const react = (): void => {
         this.refresh();
@@ -98,14 +114,17 @@ export class ResultStore implements vscode.Disposable {
     return found;
   }
 
-  /** The entry of a model, of a recipe or of anything in a model's folder of results. */
-  async entryOf(uri: vscode.Uri): Promise<ModelEntry | undefined> {
-    const quantFolder = /^(.*)\.quant\//.exec(uri.path)?.[1];
-    if (quantFolder !== undefined) return entryFor(uri.with({ path: `${quantFolder}.onnx` }));
-    if (!isRecipe(uri)) return entryFor(uri);
-    // The recipe names its model; by default it has its name.
-    const named = uri.with({ path: uri.path.replace(RECIPE_NAME, '.onnx') });
-    return entryFor(named, uri);
+  /**
+   * The entry of a model, of a recipe or of anything in a model's folder of results. That of a recipe has it as the
+   * one that runs.
+   */
+  async entryOf(uri: vscode.Uri): Promise<ModelEntry> {
+    const base = baseOfResult(uri.path);
+    const target = isRecipe(uri) ? await readTarget(uri) : onnxTarget(base === undefined ? uri.path : `${base}.onnx`);
+    const folder = uri.with({ path: `${target.base}.quant` }).toString();
+    const known = (await this.models()).find((entry) => entry.folder.toString() === folder);
+    if (!isRecipe(uri)) return known ?? entryFor(uri, target, await beside(uri, target));
+    return known === undefined ? entryFor(uri, target, [uri]) : { ...known, recipe: uri, hasRecipe: await exists(uri) };
   }
 
   /**
@@ -158,9 +177,21 @@ export class ResultStore implements vscode.Disposable {
   }
 
   async #find(): Promise<readonly ModelEntry[]> {
-    const files = await vscode.workspace.findFiles(MODELS, NOT_SEARCHED, MOST_MODELS);
-    const sorted = files.sort((a, b) => (a.path < b.path ? -1 : 1));
-    return Promise.all(sorted.map((model) => entryFor(model)));
+    const search = (pattern: string): Thenable<vscode.Uri[]> =>
+      vscode.workspace.findFiles(pattern, NOT_SEARCHED, MOST_MODELS);
+    const [models, recipes] = await Promise.all([search(MODELS), search(RECIPES)]);
+    const found = new Map<string, { readonly target: RecipeTarget; readonly at: vscode.Uri; recipes: vscode.Uri[] }>();
+    const add = (at: vscode.Uri, target: RecipeTarget): vscode.Uri[] => {
+      const key = at.with({ path: target.base }).toString();
+      const entry = found.get(key) ?? { target, at, recipes: [] };
+      found.set(key, entry);
+      return entry.recipes;
+    };
+    for (const model of models) add(model, onnxTarget(model.path));
+    const targets = await Promise.all(recipes.map(readTarget));
+    recipes.forEach((recipe, index) => add(recipe, targets[index]!).push(recipe));
+    const entries = [...found.values()].map(({ at, target, recipes: own }) => entryFor(at, target, own));
+    return (await Promise.all(entries)).sort((a, b) => (a.model.path < b.model.path ? -1 : 1));
   }
 }
 
@@ -171,14 +202,48 @@ function runDate(name: string): Date | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
-async function entryFor(model: vscode.Uri, knownRecipe?: vscode.Uri): Promise<ModelEntry> {
-  const base = model.path.replace(/\.[^./]+$/, '');
-  const recipe = knownRecipe ?? model.with({ path: `${base}.quant.yaml` });
-  const folder = model.with({ path: `${base}.quant` });
+/** @param at any file of the same file system */
+async function entryFor(
+  at: vscode.Uri,
+  { framework, model: path, base }: RecipeTarget,
+  recipes: readonly vscode.Uri[],
+): Promise<ModelEntry> {
+  const model = at.with({ path });
+  const sorted = sortRecipes(
+    recipes.map((recipe) => recipe.path),
+    base,
+  ).map((recipe) => at.with({ path: recipe }));
+  const recipe = sorted[0] ?? at.with({ path: defaultRecipe(base) });
+  const folder = at.with({ path: `${base}.quant` });
   const report = vscode.Uri.joinPath(folder, 'report.json');
-  const [hasRecipe, hasReport] = await Promise.all([exists(recipe), exists(report)]);
-  const name = base.slice(base.lastIndexOf('/') + 1);
-  return { name, model, recipe, hasRecipe, folder, report, hasReport };
+  const [hasModel, hasRecipe, hasReport] = await Promise.all([exists(model), exists(recipe), exists(report)]);
+  return {
+    ...{ name: nameOf(base), framework, model, hasModel },
+    ...{ recipe, hasRecipe, recipes: sorted, folder, report, hasReport },
+  };
+}
+
+/** The recipe of a model outside of the workspace. */
+async function beside(at: vscode.Uri, { base }: RecipeTarget): Promise<vscode.Uri[]> {
+  const recipe = at.with({ path: defaultRecipe(base) });
+  return (await exists(recipe)) ? [recipe] : [];
+}
+
+/** A recipe that cannot be read is still one, of the model that has its name. */
+async function readTarget(recipe: vscode.Uri): Promise<RecipeTarget> {
+  // The YAML library is larger than the rest of the extension: it is loaded with the first recipe.
+  const [{ parse }, content] = await Promise.all([
+    import('yaml'),
+    vscode.workspace.fs.readFile(recipe).then(
+      (bytes) => new TextDecoder().decode(bytes),
+      () => '',
+    ),
+  ]);
+  try {
+    return targetOf(recipe.path, parse(content, { logLevel: 'silent', maxAliasCount: 0 }));
+  } catch {
+    return targetOf(recipe.path, undefined);
+  }
 }
 
 async function exists(uri: vscode.Uri): Promise<boolean> {

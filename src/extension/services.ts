@@ -3,13 +3,18 @@
 import * as vscode from 'vscode';
 import type { CommandId } from './ids';
 import { EngineHost } from './engineHost';
+import { showFailure } from './failures';
+import { JobRunner } from './jobs/jobRunner';
 import { ResultStore } from './results';
 import { Selection } from './selection';
 
-export interface Services extends vscode.Disposable {
+export interface Services {
+  dispose(): void;
   readonly context: vscode.ExtensionContext;
   readonly log: vscode.LogOutputChannel;
   readonly engine: EngineHost;
+  /** What people have started; quick questions go to `engine` alone. */
+  readonly jobs: JobRunner;
   readonly results: ResultStore;
   readonly selection: Selection;
 }
@@ -17,16 +22,18 @@ export interface Services extends vscode.Disposable {
 export function createServices(context: vscode.ExtensionContext): Services {
   const log = vscode.window.createOutputChannel('Quantscope', { log: true });
   const engine = new EngineHost(context, log);
+  const jobs = new JobRunner(log);
   const results = new ResultStore();
   const selection = new Selection();
   return {
     context,
     log,
     engine,
+    jobs,
     results,
     selection,
     dispose: () => {
-      for (const part of [engine, results, selection, log]) part.dispose();
+      for (const part of [jobs, engine, results, selection, log]) part.dispose();
     },
   };
 }
@@ -37,5 +44,23 @@ type Handler = (...args: unknown[]) => unknown;
 export function registerCommands(handlers: Partial<Readonly<Record<CommandId, Handler>>>): vscode.Disposable {
   return vscode.Disposable.from(
     ...Object.entries(handlers).map(([id, handler]) => vscode.commands.registerCommand(id, handler)),
+  );
+}
+
+/** The same for commands that may fail: what they throw is shown, since the person who ran them waits for it. */
+export function registerUserCommands(
+  handlers: Partial<Readonly<Record<CommandId, (...args: unknown[]) => Promise<unknown>>>>,
+): vscode.Disposable {
+  return vscode.Disposable.from(
+    ...Object.entries(handlers).map(([id, handler]) =>
+      vscode.commands.registerCommand(id, async (...args: unknown[]) => {
+        try {
+          return await handler(...args);
+        } catch (error) {
+          await showFailure(error);
+          return undefined;
+        }
+      }),
+    ),
   );
 }

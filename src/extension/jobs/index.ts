@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { Services } from './services';
+import type { Services } from '../services';
 
 export function registerJobs(services: Services): vscode.Disposable {
   services.log.trace('jobs');

@@ -1,0 +1,41 @@
+/** Shows failures of what a person has started: what happened, what to do, and buttons that do it. */
+
+import * as vscode from 'vscode';
+import { toQuantscopeError } from '../shared/errors';
+import { failureText, placeIn, remediesFor, REMEDY_TITLES, type Remedy } from './advice';
+
+/** The same failure reaches several callers, as when an engine crashes with jobs waiting: it is said once. */
+const ONCE_MS = 2_000;
+
+let last: { readonly text: string; readonly time: number } | undefined;
+
+/** @param recipe that the failure may be about */
+export async function showFailure(thrown: unknown, recipe?: vscode.Uri): Promise<void> {
+  const error = toQuantscopeError(thrown);
+  if (error.code === 'cancelled') return;
+  const text = failureText(error);
+  const now = performance.now();
+  if (last?.text === text && now - last.time < ONCE_MS) return;
+  last = { text, time: now };
+  const remedies = remediesFor(error, recipe !== undefined);
+  const chosen = await vscode.window.showErrorMessage(text, ...remedies.map((remedy) => REMEDY_TITLES[remedy]));
+  const remedy = remedies.find((each) => REMEDY_TITLES[each] === chosen);
+  if (remedy !== undefined) await ACTIONS[remedy](error.message, recipe);
+}
+
+const ACTIONS: Readonly<Record<Remedy, (message: string, recipe: vscode.Uri | undefined) => Thenable<unknown>>> = {
+  openRecipe: openAtPlace,
+  showLog: () => vscode.commands.executeCommand('quantscope.showLog'),
+  manageTrust: () => vscode.commands.executeCommand('workbench.trust.manage'),
+  openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', 'quantscope.'),
+};
+
+async function openAtPlace(message: string, recipe: vscode.Uri | undefined): Promise<void> {
+  if (recipe === undefined) return;
+  const place = placeIn(message);
+  const start = place === undefined ? undefined : new vscode.Position(place.line - 1, place.column - 1);
+  await vscode.window.showTextDocument(
+    recipe,
+    start === undefined ? {} : { selection: new vscode.Range(start, start) },
+  );
+}

@@ -1,0 +1,141 @@
+/** A report as the layer view asks for it: figures, pages of rows, and one layer. Pure. */
+
+import { QuantscopeError } from '../../shared/errors';
+import type { Fix } from '../../shared/fixes';
+import type { ErrorMeasure, LayerReport, Report, TensorReport } from '../../shared/report';
+import {
+  PAGE_ROWS,
+  type Decibels,
+  type LayerFacts,
+  type ReportFacts,
+  type RowPage,
+  type RunFacts,
+  type TensorFacts,
+} from '../../shared/viewProtocol';
+
+/** What a run is compared with. */
+export interface Base {
+  readonly report: Report;
+  readonly relation: 'previous' | 'chosen';
+}
+
+/** How many warnings travel; the report holds all. */
+const MOST_WARNINGS = 100;
+
+export function decibelsOf(error: ErrorMeasure | null | undefined): Decibels {
+  if (error === null || error === undefined) return null;
+  return error.sqnr ?? 'exact';
+}
+
+export function reportFacts(report: Report, base: Base | undefined): ReportFacts {
+  return {
+    id: reportId(report, base),
+    layers: report.layers.length,
+    run: runFacts(report),
+    base: base === undefined ? null : { ...runFacts(base.report), relation: base.relation },
+    warnings: report.warnings.slice(0, MOST_WARNINGS),
+  };
+}
+
+/** Another report, or another one to compare with, is another id. */
+export function reportId(report: Report, base: Base | undefined): string {
+  return [report.created, report.model.sha256, base?.report.created ?? ''].join(' ');
+}
+
+export function runFacts(report: Report): RunFacts {
+  const { created, backend, mode, calibration, accuracy, counts, model, quantized } = report;
+  return {
+    created,
+    backend,
+    mode,
+    calibration:
+      calibration === null
+        ? null
+        : { observer: calibration.observer, samples: calibration.samples, synthetic: calibration.synthetic },
+    accuracy,
+    bytes: { fp32: model.bytes, int8: quantized?.bytes ?? null },
+    latency: report.latency ?? null,
+    counts,
+    output: worstOutput(report),
+  };
+}
+
+function worstOutput({ outputs }: Report): RunFacts['output'] {
+  const [worst] = outputs.toSorted((a, b) => (a.error.sqnr ?? Infinity) - (b.error.sqnr ?? Infinity));
+  return worst === undefined ? null : { name: worst.name, sqnr: decibelsOf(worst.error) };
+}
+
+/** The rows from `start` on, beside those of the same names in the base. */
+export function rowPage(report: Report, base: Base | undefined, start: number): RowPage {
+  const rows = report.layers.slice(start, start + PAGE_ROWS);
+  const known = base === undefined ? undefined : new Map(base.report.layers.map((layer) => [layer.name, layer]));
+  const then = rows.map(({ name }) => known?.get(name));
+  return {
+    start,
+    name: rows.map(({ name }) => name),
+    op: rows.map(({ op, fused }) => [op, ...fused].join('+')),
+    scope: rows.map(({ scope }) => scope),
+    status: rows.map(({ status }) => status),
+    kernel: rows.map(({ kernel }) => kernel),
+    reason: rows.map(({ reason }) => reason),
+    macs: rows.map(({ macs }) => macs),
+    ...measuresOf(rows),
+    base: known === undefined ? null : { status: then.map((layer) => layer?.status ?? null), ...measuresOf(then) },
+  };
+}
+
+function measuresOf(
+  layers: readonly (LayerReport | undefined)[],
+): Pick<RowPage, 'local' | 'accumulated' | 'int8' | 'fp32'> {
+  return {
+    local: layers.map((layer) => decibelsOf(layer?.local)),
+    accumulated: layers.map((layer) => decibelsOf(layer?.accumulated)),
+    int8: layers.map((layer) => layer?.time.int8 ?? null),
+    fp32: layers.map((layer) => layer?.time.fp32 ?? null),
+  };
+}
+
+/** @throws `internal` for a layer that the report has not */
+export function layerAt(report: Report, index: number): LayerReport {
+  const layer = report.layers[index];
+  if (layer === undefined) {
+    throw new QuantscopeError('internal', `The report has no layer ${index}, only ${report.layers.length}.`);
+  }
+  return layer;
+}
+
+export function layerFacts(report: Report, index: number, fixes: readonly Fix[]): LayerFacts {
+  const { nodes, accumulated, saturation, tensors } = layerAt(report, index);
+  return {
+    layer: index,
+    nodes,
+    worst: accumulated === null ? null : { sample: accumulated.worst.sample, sqnr: accumulated.worst.sqnr ?? 'exact' },
+    saturation,
+    tensors: tensors.map(tensorFacts),
+    fixes: fixes.map(({ kind, title, detail, preferred }) => ({ kind, title, detail, preferred })),
+  };
+}
+
+function tensorFacts({ name, shape, role, observed, range, quantization }: TensorReport): TensorFacts {
+  return {
+    name,
+    shape,
+    role,
+    observed,
+    range,
+    quantization:
+      quantization === null
+        ? null
+        : {
+            type: quantization.type,
+            channels: quantization.scale.length,
+            scale: span(quantization.scale),
+            zeroPoint: span(quantization.zeroPoint),
+          },
+  };
+}
+
+/** A weight may have more channels than arguments fit a call. */
+function span(values: readonly number[]): readonly [number, number] {
+  return [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
+}
