@@ -1,6 +1,6 @@
 /** Bundles each program of ours into one CommonJS file under `dist/`; native packages stay outside. */
 
-import { chmod, readFile } from 'node:fs/promises';
+import { chmod, cp, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -9,13 +9,16 @@ const ROOT = dirname(fileURLToPath(import.meta.url));
 const SHEBANG = '#!/usr/bin/env node';
 
 const NODE = { platform: 'node', format: 'cjs', target: 'node20', external: ['onnxruntime-node', 'sharp', 'vscode'] };
+/** What is imported when it is needed stays a file of its own, so that activation does not read it. */
+const LAZY = { ...NODE, external: [...NODE.external, './recipeClient'], supported: { 'dynamic-import': false } };
 const BROWSER = { platform: 'browser', format: 'iife', target: 'chrome122', minify: true };
 
 const PROGRAMS = [
   { entry: 'src/cli/main.ts', outfile: 'dist/cli.js', executable: true },
   { entry: 'src/engine/main.ts', outfile: 'dist/engine.js' },
   { entry: 'src/core/calibrate/statsWorker.ts', outfile: 'dist/statsWorker.js' },
-  { entry: 'src/extension/extension.ts', outfile: 'dist/extension.js' },
+  { entry: 'src/extension/extension.ts', outfile: 'dist/extension.js', platform: LAZY },
+  { entry: 'src/extension/recipeClient.ts', outfile: 'dist/recipeClient.js' },
   { entry: 'src/server/main.ts', outfile: 'dist/server.js' },
   { entry: 'webview/layers/main.ts', outfile: 'dist/webview/layers.js', platform: BROWSER },
 ];
@@ -39,7 +42,18 @@ async function bundle({ entry, outfile, executable = false, platform = NODE }) {
   return warnings.length;
 }
 
-const results = await Promise.allSettled(PROGRAMS.map(bundle));
+/** The worker of the PyTorch side is Python, and shipped as it is. */
+async function copyWorker() {
+  const target = join(ROOT, 'dist/worker');
+  await rm(target, { recursive: true, force: true });
+  await cp(join(ROOT, 'src/torch/worker'), target, {
+    recursive: true,
+    filter: (source) => !source.includes('__pycache__'),
+  });
+  return 0;
+}
+
+const results = await Promise.allSettled([...PROGRAMS.map(bundle), copyWorker()]);
 for (const { reason } of results) {
   // esbuild has printed its own diagnostics; only other failures still need words.
   if (reason !== undefined && reason.errors === undefined) console.error(reason.message);

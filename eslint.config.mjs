@@ -17,7 +17,7 @@ const OUTSIDE_WORLD = ['child_process', 'cluster', 'dgram', 'dns', 'http', 'http
 const FOLDERS = {
   shared: { imports: [], builtins: builtinModules, globals: ['process', 'Buffer', '__dirname', '__filename', 'fetch'] },
   core: { imports: ['shared'], builtins: OUTSIDE_WORLD, globals: ['fetch', 'WebSocket'] },
-  engine: { imports: ['core', 'shared'] },
+  engine: { imports: ['core', 'shared', 'torch'] },
   server: { imports: ['core', 'shared'] },
   // The client starts the engine and speaks to it; it imports nothing of ours but shared.
   cli: { imports: ['core', 'shared', 'engine/client'] },
@@ -136,7 +136,7 @@ const typescript = {
 };
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '**/*_pb.ts', '**/*.quant/', 'test/fixtures/'] },
+  { ignores: ['dist/', 'coverage/', '.vscode-test/', '**/*_pb.ts', '**/*.quant/', 'test/fixtures/'] },
   { linterOptions: { noInlineConfig: true } },
   typescript,
   {
@@ -145,6 +145,8 @@ export default defineConfig(
     languageOptions: { globals: NODE_GLOBALS },
   },
   ...Object.entries(FOLDERS).flatMap(wallsOf),
+  // These run inside the extension host.
+  { files: ['test/vscode/suite/**/*.ts'], rules: importRules([CROOKED]) },
   { files: ['src/cli/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'], rules: { 'no-console': 'off' } },
   {
     files: [TESTS],

@@ -14,6 +14,9 @@ import { ROOT, setUp } from '../scripts/setup.mjs';
 const CHECKS = [['build'], ['typecheck'], ['lint'], ['format:check'], ['notices', '--', '--check']];
 const TEST_FOLDERS = ['src', 'test'];
 
+/** Tests that start a VS Code and a browser: one after the other, when the rest is done. */
+const IN_VSCODE = 'test/vscode/';
+
 /** A file that takes longer than this hangs. */
 const TIMEOUT_MS = 600_000;
 
@@ -89,21 +92,33 @@ class FileResults {
   }
 }
 
+async function runFiles(files, concurrency) {
+  if (files.length === 0) return;
+  const failedBefore = totals.failed;
+  const options = [`--test-concurrency=${concurrency}`, `--test-timeout=${TIMEOUT_MS}`];
+  const reporter = '--test-reporter=./test/reporter.mjs';
+  const child = spawn(process.execPath, ['--import', 'tsx', '--test', ...options, reporter, ...files], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = exitOf(child);
+  const results = new FileResults();
+  for await (const line of createInterface({ input: child.stdout })) results.take(JSON.parse(line));
+  results.flush();
+  const code = await ended;
+  if (code !== 0 && totals.failed === failedBefore) fail(`test runner (exit code ${code})`, 'It named no failure.');
+}
+
 async function runTests(files) {
   const before = { ...totals };
-  if (files.length > 0) {
-    const options = ['--test-concurrency=2', `--test-timeout=${TIMEOUT_MS}`, '--test-reporter=./test/reporter.mjs'];
-    const child = spawn(process.execPath, ['--import', 'tsx', '--test', ...options, ...files], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const ended = exitOf(child);
-    const results = new FileResults();
-    for await (const line of createInterface({ input: child.stdout })) results.take(JSON.parse(line));
-    results.flush();
-    const code = await ended;
-    if (code !== 0 && totals.failed === before.failed) fail(`test runner (exit code ${code})`, 'It named no failure.');
-  }
+  await runFiles(
+    files.filter((file) => !file.startsWith(IN_VSCODE)),
+    2,
+  );
+  await runFiles(
+    files.filter((file) => file.startsWith(IN_VSCODE)),
+    1,
+  );
   if (totals.passed === before.passed && totals.failed === before.failed) {
     fail('tests', `No test ran, of ${files.length} test files.`);
   }
