@@ -297,6 +297,54 @@ describe('layers', () => {
   });
 });
 
+describe('compare', () => {
+  test('two reports, the layers that changed first of all; exactly two', async () => {
+    const layer = (name: string, sqnr: number | null): object => ({
+      ...{
+        name,
+        op: 'Conv',
+        fused: [],
+        nodes: [name],
+        scope: '',
+        status: 'quantized',
+        reason: null,
+        kernel: 'QLinearConv',
+      },
+      ...{ time: { int8: null, fp32: null }, macs: 1, accumulated: null, saturation: null, tensors: [] },
+      local: { sqnr, cosine: 1, worst: { sample: '', sqnr } },
+    });
+    const write = (name: string, layers: object[], observer: string): void => {
+      const calibration = { data: 'd', synthetic: false, samples: 1, observer, skipped: [], cached: false };
+      writeFileSync(path.join(cwd, name), JSON.stringify({ ...reportWith(), layers, calibration }));
+    };
+    write('first.json', [layer('same', 30), layer('changed', 20), layer('gone', 9)], 'min-max');
+    write('second.json', [layer('same', 30.01), layer('changed', null), layer('new', 25)], 'mse');
+    const { stdout, exit } = await cli(['compare', 'first.json', 'second.json']);
+    assert.equal(exit, 0);
+    assert.match(stdout, /error +changed +Conv +int8 +QLinearConv +20\.0 dB → exact/);
+    assert.match(stdout, /removed +gone[^]*9\.00 dB → –/);
+    assert.match(stdout, /observer +min-max → mse/);
+    assert.match(stdout, /1 layer the same/);
+    assert.ok(!/ same +Conv/.test(stdout));
+    assert.match((await cli(['compare', 'first.json', 'second.json', '--all'])).stdout, / same +Conv/);
+    const json = document(await cli(['compare', 'first.json', 'second.json', '--json']));
+    const layers = json['layers'] as { name: string; change: string; local: { b: unknown } }[];
+    assert.deepEqual(
+      layers.map(({ name, change }) => [name, change]),
+      [
+        ['same', 'none'],
+        ['changed', 'error'],
+        ['new', 'added'],
+        ['gone', 'removed'],
+      ],
+    );
+    assert.equal(layers[1]?.local.b, 'exact');
+    for (const files of [['first.json'], ['first.json', 'second.json', 'first.json']]) {
+      assert.match((await cli(['compare', ...files])).stderr, /needs two reports/);
+    }
+  });
+});
+
 describe('evaluate and benchmark', () => {
   test('evaluate', async () => {
     const result = {

@@ -2,6 +2,7 @@
 
 import type { Command } from './command';
 import { benchmark } from './commands/benchmark';
+import { compare } from './commands/compare';
 import { evaluate } from './commands/evaluate';
 import { init } from './commands/init';
 import { inspect } from './commands/inspect';
@@ -10,4 +11,4 @@ import { lsp } from './commands/lsp';
 import { quantize } from './commands/quantize';
 import { run } from './commands/run';
 
-export const COMMANDS: readonly Command[] = [inspect, init, quantize, run, layers, evaluate, benchmark, lsp];
+export const COMMANDS: readonly Command[] = [inspect, init, quantize, run, layers, compare, evaluate, benchmark, lsp];

@@ -150,7 +150,26 @@ export const validateSchema = z.strictObject({
 export const gatesSchema = z.strictObject({
   'max-accuracy-drop': z.number().optional().describe('How many points of top-1 accuracy may be lost.'),
   'min-output-sqnr': z.number().optional().describe('The least SQNR of the worst output, in dB.'),
+  'max-layers-below': z
+    .strictObject({
+      sqnr: z.number().describe('In dB; the local SQNR of a layer counts.'),
+      layers: z.int().nonnegative().optional().describe('How many may be below. Default 0.'),
+    })
+    .optional()
+    .describe('How many int8 layers may have a lower SQNR of their own.'),
+  'max-fallbacks': z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('How many layers may run in float although they were to be int8.'),
+  'max-size-ratio': z.number().positive().optional().describe('Bytes of the int8 model ÷ bytes of the fp32 model.'),
+  'max-latency-ratio': z
+    .number()
+    .positive()
+    .optional()
+    .describe('Time of an int8 inference ÷ that of an fp32 one, on one thread of the machine of the run.'),
 });
+export type Gates = z.infer<typeof gatesSchema>;
 
 const shape = z.array(z.union([positiveInt, z.string()])).min(1);
 

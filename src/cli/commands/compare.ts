@@ -1,0 +1,106 @@
+import * as path from 'node:path';
+import { readReport } from '../../core/reportFile';
+import { compareReports, difference, type Comparison, type LayerComparison, type Pair } from '../../shared/comparison';
+import { QuantscopeError } from '../../shared/errors';
+import { bytes, microseconds, NOTHING, number3, percent, plural, printable, signed } from '../../shared/format';
+import { defineCommand } from '../command';
+import { STATUS_WORDS } from '../layers';
+import { flag } from '../options';
+import type { Style } from '../style';
+import { facts, table, type Column } from '../table';
+
+export const compare = defineCommand({
+  name: 'compare',
+  summary: 'The difference of two reports, layer by layer.',
+  usage: 'A B [--all] [--json]',
+  positional: { placeholder: 'A B', many: true, help: 'Two report.json, or the folders that hold them.' },
+  options: { all: flag('Also the layers that are the same in both.') },
+  run: async ({ files: [first, second, ...others], values }, { cwd }) => {
+    if (second === undefined || others.length > 0) throw new QuantscopeError('usage', '`compare` needs two reports.');
+    const read = (file: string): ReturnType<typeof readReport> => readReport(path.resolve(cwd, file));
+    const comparison = compareReports(await read(first), await read(second));
+    return {
+      json: jsonOf(comparison),
+      text: (style) => comparisonText(comparison, values.all, style),
+    };
+  },
+});
+
+/** JSON has no infinity: no error at all is the word `exact`. */
+function jsonOf(comparison: Comparison): unknown {
+  return JSON.parse(JSON.stringify(comparison, (_, value: unknown) => (value === Infinity ? 'exact' : value)));
+}
+
+function comparisonText(comparison: Comparison, all: boolean, style: Style): string {
+  const { layers, differences, outputs, top1, agreement, bytes: sizes, latencyRatio, counts } = comparison;
+  const shown = all ? layers : layers.filter(({ change }) => change !== 'none');
+  const same = layers.length - shown.length;
+  const counted = (['quantized', 'float', 'fallback'] as const)
+    .map((status) => `${STATUS_WORDS[status].word} ${counts[status].a} → ${counts[status].b}`)
+    .join(', ');
+  const strip = facts(
+    [
+      ...differences.map(({ what, a, b }) => [what, `${printable(a)} → ${printable(b)}`] as const),
+      ['layers', `${counted}${same > 0 ? `; ${plural(same, 'layer')} the same` : ''}`],
+      ...outputs.map(({ name, sqnr }) => [`output ${printable(name)}`, arrow(sqnr, sqnrText, 'dB')] as const),
+      ['top-1', arrow(top1, percent, 'points')],
+      ['same class', arrow(agreement, percent, 'points')],
+      ['size', arrow(sizes, bytes)],
+      ['time of fp32', arrow(latencyRatio, (ratio) => `${number3(ratio)}×`)],
+    ],
+    style,
+  );
+  return [shown.length === 0 ? '' : table(COLUMNS, shown, style), strip].filter((part) => part !== '').join('\n\n');
+}
+
+const COLUMNS: readonly Column<LayerComparison>[] = [
+  { title: 'change', value: ({ change }) => change },
+  { title: 'layer', value: ({ name }) => printable(name) },
+  { title: 'operator', value: ({ op }) => printable(op) },
+  { title: 'status', value: ({ status }) => twoOf(status, (value) => STATUS_WORDS[value].word) },
+  { title: 'kernel', value: ({ kernel }) => twoOf(kernel, printable) },
+  { title: 'local SQNR', align: 'right', value: ({ local }) => twoOf(local, sqnrText) },
+  {
+    title: 'Δ',
+    align: 'right',
+    value: ({ local }) => delta(local),
+    paint: ({ local }, style) => paintOf(local, style),
+  },
+  { title: 'accumulated', align: 'right', value: ({ accumulated }) => twoOf(accumulated, sqnrText) },
+  {
+    title: 'Δ',
+    align: 'right',
+    value: ({ accumulated }) => delta(accumulated),
+    paint: ({ accumulated }, style) => paintOf(accumulated, style),
+  },
+  { title: 'int8 time', align: 'right', value: ({ time }) => twoOf(time, microseconds) },
+];
+
+/** One value where both are the same, else both. */
+function twoOf<T>({ a, b }: Pair<T>, text: (value: T) => string): string | undefined {
+  if (a === null && b === null) return undefined;
+  const [first, second] = [a, b].map((value) => (value === null ? NOTHING : text(value)));
+  return first === second ? first : `${first} → ${second}`;
+}
+
+function sqnrText(value: number): string {
+  return value === Infinity ? 'exact' : `${number3(value)} dB`;
+}
+
+function delta(pair: Pair<number>): string | undefined {
+  const change = difference(pair);
+  return change === null || !Number.isFinite(change) ? undefined : signed(change);
+}
+
+function paintOf(pair: Pair<number>, style: Style): Style['green'] | undefined {
+  const change = difference(pair) ?? 0;
+  return change === 0 ? undefined : change > 0 ? style.green : style.red;
+}
+
+/** `a → b (+1.2 dB)` */
+function arrow(pair: Pair<number>, text: (value: number) => string, unit?: string): string | undefined {
+  const both = twoOf(pair, text);
+  const change = difference(pair);
+  if (unit === undefined || change === null || change === 0 || !Number.isFinite(change)) return both;
+  return `${both} (${signed(change)} ${unit})`;
+}
