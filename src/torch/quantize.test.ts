@@ -40,13 +40,9 @@ const SAMPLE: Recipe = {
 const quantize = (recipe: Recipe, outDir: string): Promise<Report> =>
   quantizeTorch({ recipe, baseDir: folder, outDir: path.join(folder, outDir) }, TRUSTED);
 
-/** The name of the layer's node in the graph of torch. */
-const nodeOf = ({ name, op, fused }: LayerReport): string => {
-  const node = name.replaceAll('.', '_');
-  return op === 'add' && fused.includes('ReLU')
-    ? (/add(?:_\d+)?$/.exec(name)?.[0] ?? node).replace('add', 'add_relu')
-    : node;
-};
+/** The name of the layer's node in the graph of torch: the path of a module, the last part of a function's. */
+const nodeOf = ({ name, op }: LayerReport): string =>
+  /^[a-z]/.test(op) ? name.replace(/^.*\./, '') : name.replaceAll('.', '_');
 
 const closeTo = (found: number | null | undefined, expected: number | null | undefined, what: string): void => {
   assert.ok(found !== undefined && expected !== undefined, `${what} is missing`);

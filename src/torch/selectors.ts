@@ -39,7 +39,7 @@ function normalize(select: string): string {
 }
 
 function literalGlob(name: string): string {
-  return name.replace(/[^/]$/, (last) => `[${last}]`);
+  return name.replace(/[^/]$/, (last) => `{${last}}`);
 }
 
 function regexOf(select: string): RegExp {
