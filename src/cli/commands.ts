@@ -3,6 +3,7 @@
 import type { Command } from './command';
 import { benchmark } from './commands/benchmark';
 import { compare } from './commands/compare';
+import { culprits } from './commands/culprits';
 import { evaluate } from './commands/evaluate';
 import { init } from './commands/init';
 import { inspect } from './commands/inspect';
@@ -11,4 +12,15 @@ import { lsp } from './commands/lsp';
 import { quantize } from './commands/quantize';
 import { run } from './commands/run';
 
-export const COMMANDS: readonly Command[] = [inspect, init, quantize, run, layers, compare, evaluate, benchmark, lsp];
+export const COMMANDS: readonly Command[] = [
+  inspect,
+  init,
+  quantize,
+  run,
+  layers,
+  culprits,
+  compare,
+  evaluate,
+  benchmark,
+  lsp,
+];

@@ -243,5 +243,6 @@ function describeJob({ name, request: { input } }: Pending): string {
 function subjects(input: Pending['request']['input']): readonly string[] {
   if ('models' in input) return input.models;
   if ('model' in input) return [input.model];
-  return 'recipe' in input ? [input.recipe.model] : [input.report, input.layer];
+  if ('recipe' in input) return [input.recipe.model];
+  return 'layer' in input ? [input.report, input.layer] : [input.report];
 }

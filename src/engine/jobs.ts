@@ -2,6 +2,7 @@
 
 import { benchmark } from '../core/benchmark/benchmark';
 import { evaluate } from '../core/evaluate/evaluate';
+import { findCulprits } from '../core/pipeline/culprits';
 import { DetailsReader } from '../core/pipeline/details';
 import { inspectModel } from '../core/pipeline/inspect';
 import { quantize } from '../core/pipeline/quantize';
@@ -16,4 +17,5 @@ export const JOBS: Handlers = {
   evaluate,
   benchmark,
   details: (input, context) => details.read(input, context),
+  culprits: findCulprits,
 };

@@ -31,6 +31,7 @@ const handlers: Handlers = {
   evaluate: lazily('evaluate'),
   benchmark: lazily('benchmark'),
   details: lazily('details'),
+  culprits: lazily('culprits'),
 };
 
 const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));

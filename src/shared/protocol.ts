@@ -12,6 +12,7 @@ import type { Inspection } from './inspection';
 import type { Progress } from './progress';
 import type { BackendId, Recipe } from './recipe';
 import type { Report } from './report';
+import type { Culprits, CulpritsInput } from './verdicts';
 
 /** Raised with every change that the other side would misunderstand. */
 export const PROTOCOL_VERSION = 1;
@@ -39,6 +40,7 @@ export interface Jobs {
   evaluate: { input: EvaluateInput; output: Evaluation };
   benchmark: { input: BenchmarkInput; output: Benchmark };
   details: { input: DetailsInput; output: LayerDetails };
+  culprits: { input: CulpritsInput; output: Culprits };
 }
 export type JobName = keyof Jobs;
 export const JOB_NAMES = [
@@ -47,6 +49,7 @@ export const JOB_NAMES = [
   'evaluate',
   'benchmark',
   'details',
+  'culprits',
 ] as const satisfies readonly JobName[];
 
 /** What every job may be told besides its own input. */

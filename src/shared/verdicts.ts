@@ -42,6 +42,15 @@ export interface LayerVerdict {
   readonly split: ErrorSplit | null;
 }
 
+export interface SweepCost {
+  /** Time that the variants ran, as a multiple of one fp32 pass over the same samples. */
+  readonly passes: number;
+  /** Layers that were swept. */
+  readonly layers: number;
+  /** Of the whole search behind the calibration: sessions opened, data read, errors split. */
+  readonly seconds: number;
+}
+
 /** Where the error of one run comes from: `culprits.json` beside its report. */
 export interface Culprits {
   readonly version: 1;
@@ -50,8 +59,7 @@ export interface Culprits {
   readonly samples: number;
   /** dB of the int8 model at its outputs, all of them pooled, on these samples; `null` without any error. */
   readonly sqnr: number | null;
-  /** Time of the sweep as a multiple of one fp32 pass over the same samples, and layers that were swept. */
-  readonly cost: { readonly passes: number; readonly layers: number };
+  readonly cost: SweepCost;
   /** In the order of the graph. */
   readonly layers: readonly LayerVerdict[];
 }

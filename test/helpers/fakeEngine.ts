@@ -68,6 +68,7 @@ const handlers: Handlers = {
   quantize: ({ recipe }, context) => fake(recipe.model, context),
   evaluate: ({ model }, context) => fake(model, context),
   details: ({ layer }, context) => fake(layer, context),
+  culprits: ({ report }, context) => fake(report, context),
   benchmark: ({ models }, context): Promise<Benchmark> => fake(models.join(), context),
 };
 

@@ -62,8 +62,7 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
   const layers = new Map(pair.plan.layers.flatMap((layer) => (layer.quantize ? [[layer.name, layer] as const] : [])));
   const pick = (names: readonly string[]): PlannedLayer[] => names.map((name) => layers.get(name)!);
   const started = performance.now();
-  const references = await outputsOf(pair.fp32Model, samples, quiet);
-  const onePass = performance.now() - started;
+  const { outputs: references, milliseconds: onePass } = await outputsOf(pair.fp32Model, samples, quiet);
   const common = { ...context, tensors: prepared.tensors, samples, layers: [...layers.keys()] };
   const only = await sweep({
     ...common,
@@ -87,7 +86,11 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
     report: report.created,
     samples: samples.count,
     sqnr: total,
-    cost: { passes: (only.milliseconds + without.milliseconds) / onePass, layers: layers.size },
+    cost: {
+      passes: (only.milliseconds + without.milliseconds) / onePass,
+      layers: layers.size,
+      seconds: (performance.now() - started) / 1000,
+    },
     layers: judged.map((verdict) => ({ ...verdict, split: splits.get(verdict.layer) ?? null })),
   };
   await writeFileAtomic(path.join(outDir, CULPRITS_FILE), `${JSON.stringify(culprits, null, 1)}\n`);

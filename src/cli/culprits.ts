@@ -1,0 +1,73 @@
+/** Where the error comes from, for people: a table of blame, then the layers that make it one by one. */
+
+import { decibels, number3, percent, plural, printable, seconds } from '../shared/format';
+import {
+  byBlame,
+  ERROR_SOURCES,
+  type Culprits,
+  type ErrorSource,
+  type LayerVerdict,
+  type Verdict,
+} from '../shared/verdicts';
+import type { Paint, Style } from './style';
+import { facts, table, type Column } from './table';
+
+const VERDICT_WORDS: Readonly<Record<Verdict, { readonly symbol: string; readonly paint: (style: Style) => Paint }>> = {
+  culprit: { symbol: '●', paint: (style) => style.red },
+  amplifier: { symbol: '◆', paint: (style) => style.yellow },
+  victim: { symbol: '◇', paint: (style) => style.yellow },
+  harmless: { symbol: '·', paint: (style) => style.dim },
+};
+
+const COLUMNS: readonly Column<LayerVerdict>[] = [
+  {
+    title: 'verdict',
+    value: ({ verdict }) => `${VERDICT_WORDS[verdict].symbol} ${verdict}`,
+    paint: ({ verdict }, style) => VERDICT_WORDS[verdict].paint(style),
+  },
+  { title: 'layer', value: ({ layer }) => printable(layer) },
+  { title: 'share', align: 'right', value: ({ share }) => percent(share) },
+  { title: 'only it int8', align: 'right', value: ({ only }) => decibels(only) },
+  { title: 'only it float', align: 'right', value: ({ without }) => decibels(without) },
+  { title: 'its own error', value: ({ split }) => (split === null ? undefined : splitText(split.shares)) },
+];
+
+/** A smaller share is not worth a word. */
+const WORTH = 0.1;
+const SHOWN = 12;
+
+/** `weight rounding 71 %, activation rounding 24 %` */
+function splitText(shares: Readonly<Record<ErrorSource, number>>): string {
+  return ERROR_SOURCES.filter((source) => shares[source] >= WORTH)
+    .toSorted((a, b) => shares[b] - shares[a])
+    .map((source) => `${source.replace('-', ' ')} ${Math.round(100 * shares[source])} %`)
+    .join(', ');
+}
+
+/** @param folder of the results, as the user would type it */
+export function culpritsText(culprits: Culprits, folder: string, style: Style): string {
+  const { layers, sqnr, samples, cost } = culprits;
+  const ranked = layers.toSorted(byBlame);
+  const shown = ranked.slice(0, Math.max(SHOWN, ranked.filter(({ verdict }) => verdict === 'culprit').length));
+  const more = ranked.length - shown.length;
+  const counts = (Object.keys(VERDICT_WORDS) as Verdict[]).map((verdict) => {
+    const { symbol, paint } = VERDICT_WORDS[verdict];
+    return paint(style)(`${symbol} ${layers.filter((layer) => layer.verdict === verdict).length} ${verdict}`);
+  });
+  const lines = facts(
+    [
+      ['verdicts', counts.join('   ')],
+      ['output', `${decibels(sqnr)} over all outputs, ${plural(samples, 'sample')}`],
+      [
+        'cost',
+        `${number3(cost.passes)} × one fp32 pass for ${plural(cost.layers, 'layer')}, ${seconds(cost.seconds)} in all`,
+      ],
+      ['written to', `${folder}/culprits.json`],
+    ],
+    style,
+  );
+  return [
+    table(COLUMNS, shown, style) + (more > 0 ? style.dim(`\nand ${plural(more, 'layer')} more, in the file`) : ''),
+    lines,
+  ].join('\n\n');
+}
