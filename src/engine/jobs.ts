@@ -6,6 +6,7 @@ import { findCulprits } from '../core/pipeline/culprits';
 import { DetailsReader } from '../core/pipeline/details';
 import { inspectModel } from '../core/pipeline/inspect';
 import { quantize } from '../core/pipeline/quantize';
+import { benchmarkTorch, isTorchBenchmark } from '../torch/benchmark';
 import { quantizeTorch } from '../torch/quantize';
 import type { Handlers } from './server';
 
@@ -15,7 +16,7 @@ export const JOBS: Handlers = {
   inspect: inspectModel,
   quantize: (job, context) => (job.recipe.framework === 'torch' ? quantizeTorch : quantize)(job, context),
   evaluate,
-  benchmark,
+  benchmark: (input, context) => (isTorchBenchmark(input) ? benchmarkTorch : benchmark)(input, context),
   details: (input, context) => details.read(input, context),
   culprits: findCulprits,
 };

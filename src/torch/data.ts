@@ -21,7 +21,7 @@ export interface RecipeData {
 /** @throws `data-empty` where the recipe names no data; what {@link openDataset} throws */
 export async function openData(
   { recipe, baseDir }: QuantizeJob,
-  loaded: Loaded,
+  { inputs }: Pick<Loaded, 'inputs'>,
   context: JobContext,
 ): Promise<RecipeData> {
   const { calibration, validate } = recipe;
@@ -29,7 +29,7 @@ export async function openData(
     throw new QuantscopeError('data-empty', 'The recipe names no calibration data.');
   }
   const open = (data: string | readonly string[], samples: number | undefined): Promise<Dataset> =>
-    openDataset(data, loaded.inputs, {
+    openDataset(data, inputs, {
       baseDir,
       preprocess: preprocessOf(recipe.preprocess),
       ...(samples === undefined ? {} : { samples }),

@@ -38,12 +38,13 @@ export const checkSchema = z.object({
 export type Check = z.infer<typeof checkSchema>;
 
 const dims = z.array(z.union([z.number(), z.string()]));
+const inputs = z.array(z.object({ name: z.string(), type: z.string(), shape: dims }));
 
 export const loadedSchema = z.object({
   kind: z.enum(['module', 'pickle', 'torchscript']),
   /** What the model was read from. */
   files: z.array(z.string()),
-  inputs: z.array(z.object({ name: z.string(), type: z.string(), shape: dims })),
+  inputs,
   parameters: z.number(),
   /** Of parameters and buffers. */
   bytes: z.number(),
@@ -119,6 +120,10 @@ export const outputsEventSchema = z.object({ sample: z.string(), fp32: scores, i
 export type Scores = z.infer<typeof scores>;
 
 export const ranEventSchema = z.object({ sample: z.string(), output: scores });
+
+export const contestantsSchema = z.object({ inputs });
+/** Milliseconds, one number for each timed round. */
+export const raceSchema = z.object({ entries: z.array(z.object({ bytes: z.number(), times: z.array(z.number()) })) });
 
 export const timesSchema = z.object({ fp32: z.array(z.number()), int8: z.array(z.number()) });
 

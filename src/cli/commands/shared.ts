@@ -12,7 +12,7 @@ export const DATA_HELP = 'Images, .npy, .npz, .pb, .jsonl or a .js module; a fol
 export const jobOptions = {
   threads: wholeNumber('N', 1, 'Threads inside one operator.'),
   'memory-cap': byteSize('SIZE', 'Upper bound for what calibration holds at once, e.g. 512MB.'),
-  trust: flag('Run the JavaScript module that is named as data.'),
+  trust: flag('Run the code that is named: a PyTorch model, a JavaScript module as data.'),
 } as const;
 
 export function toJobOptions(values: {

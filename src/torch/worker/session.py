@@ -12,6 +12,7 @@ from describe import describe_layers
 from failures import During, Failure
 from loading import guess_inputs, load_model
 from prepare import prepare, use_engine
+from race import load_contestants, race
 from samples import Samples
 from script import script_text
 
@@ -29,6 +30,7 @@ class Session:
         self._converted = None
         self._comparison = None
         self._options = {}
+        self._contestants = []
 
     def _samples(self, stage, total):
         """The samples that follow on the wire, with progress after each."""
@@ -121,6 +123,23 @@ class Session:
             for identity, inputs in self._samples(None, 0):
                 self._wire.event("ran", sample=identity, output=as_list(first_tensor(module(*inputs))))
         return {}
+
+    def do_contestants(self, models, base, inputs, engine):
+        """Loads the models that :meth:`do_race` will time."""
+        if engine is not None:
+            use_engine(engine)
+        self._contestants, self._inputs = load_contestants(models, base, inputs)
+        return {"inputs": self._inputs}
+
+    def do_race(self, warmup, runs, threads):
+        """Times all contestants on the one sample that follows."""
+        example = next(inputs for _, inputs in list(self._samples(None, 1)))
+
+        def progress(done, total):
+            self._wire.event("progress", stage="benchmark", done=done, total=total)
+
+        race(self._contestants, example, warmup, runs, threads, progress)
+        return {"entries": [{"bytes": one.size(), "times": one.times} for one in self._contestants]}
 
     def do_time(self, warmup, runs):
         """Milliseconds of both models on the example input, on one thread, alternately."""

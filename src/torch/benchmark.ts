@@ -1,0 +1,132 @@
+/** Speed of PyTorch models against each other, in one Python process that runs them in turns. */
+
+import { existsSync } from 'node:fs';
+import * as path from 'node:path';
+import { pairedRatio, summarize } from '../core/benchmark/statistics';
+import { syntheticFeeds } from '../core/data/synthetic';
+import type { Sample } from '../core/data/types';
+import type { JobContext } from '../core/pipeline/types';
+import { readRecipe } from '../core/recipeFile';
+import type { Benchmark, BenchmarkEntry, BenchmarkInput } from '../shared/benchmark';
+import { QuantscopeError } from '../shared/errors';
+import type { Recipe } from '../shared/recipe';
+import { firstOf, openData } from './data';
+import { openWorker } from './environment';
+import { modelName } from './names';
+import { contestantsSchema, raceSchema, type Loaded } from './protocol';
+import { checkEngine, settingsOf } from './settings';
+
+/** One thread, ten runs to warm up, a hundred timed: how the classic recipe of PyTorch measures. */
+const DEFAULTS = { threads: 1, warmup: 10, runs: 100, seed: 0 } as const;
+
+const RECIPE = /\.ya?ml$/i;
+const TORCH = /\.(?:py|pt|pth|pkl)$|:[A-Za-z_]\w*$/;
+
+/** Whether the models are PyTorch's: a recipe whose model is, a factory, a pickle or TorchScript. */
+export function isTorchBenchmark({ models }: BenchmarkInput): boolean {
+  return models.some((model) => RECIPE.test(model) || TORCH.test(model));
+}
+
+interface Contestant {
+  readonly model: string;
+  readonly weights: string | null;
+}
+
+interface Plan {
+  readonly contestants: readonly Contestant[];
+  readonly recipe: Recipe | undefined;
+  /** Of the recipe, else of the command. */
+  readonly baseDir: string;
+}
+
+/**
+ * Times models on one input; a recipe stands for its fp32 model and the int8 model that a run of it wrote.
+ * @throws `torch-untrusted` before any Python is started; `file-not-found` for a recipe that was never run
+ */
+export async function benchmarkTorch(input: BenchmarkInput, context: JobContext = {}): Promise<Benchmark> {
+  const settings = {
+    threads: input.threads ?? context.threads ?? DEFAULTS.threads,
+    warmup: input.warmup ?? DEFAULTS.warmup,
+    runs: input.runs ?? DEFAULTS.runs,
+    seed: input.seed ?? DEFAULTS.seed,
+  };
+  const { contestants, recipe, baseDir } = await planOf(input);
+  const { worker, check } = await openWorker(recipe?.torch?.python, baseDir, context);
+  try {
+    const kernels = recipe === undefined ? undefined : settingsOf(recipe);
+    if (kernels !== undefined) checkEngine(kernels, check);
+    const shapes = { ...recipeShapes(recipe), ...input.shapes };
+    const { inputs } = await worker.ask(contestantsSchema, {
+      method: 'contestants',
+      params: {
+        models: contestants,
+        base: baseDir,
+        inputs: Object.keys(shapes).length === 0 ? (recipe?.torch?.inputs ?? null) : shapes,
+        engine: kernels?.engine ?? null,
+      },
+    });
+    const samples = await exampleOf(inputs, recipe, baseDir, settings.seed, context);
+    const { warmup, runs, threads } = settings;
+    const { entries } = await worker.ask(raceSchema, { method: 'race', params: { warmup, runs, threads }, samples });
+    const first = entries[0]?.times ?? [];
+    return {
+      ...settings,
+      entries: contestants.map(({ model }, i): BenchmarkEntry => {
+        const { bytes, times } = entries[i]!;
+        return { model: path.resolve(baseDir, model), bytes, ...summarize(times), ratio: pairedRatio(first, times) };
+      }),
+    };
+  } finally {
+    await worker.close();
+  }
+}
+
+/** Shapes by name, so that those of the command may replace single ones. */
+function recipeShapes(recipe: Recipe | undefined): Readonly<Record<string, readonly (number | string)[]>> {
+  const inputs = recipe?.torch?.inputs;
+  return inputs === undefined || Array.isArray(inputs) ? {} : inputs;
+}
+
+async function planOf({ models, baseDir }: BenchmarkInput): Promise<Plan> {
+  const files = models.filter((model) => RECIPE.test(model));
+  const [file, ...others] = files;
+  if (file === undefined) {
+    return { contestants: models.map((model) => ({ model, weights: null })), recipe: undefined, baseDir };
+  }
+  if (others.length > 0) throw new QuantscopeError('usage', 'Name one recipe: its engine is that of the whole race.');
+  const location = path.resolve(baseDir, file);
+  const { recipe } = await readRecipe(location);
+  if (recipe.framework !== 'torch') {
+    const hint = 'Name the ONNX models themselves.';
+    throw new QuantscopeError('usage', `${file} is the recipe of an ONNX model.`, { hint });
+  }
+  const base = path.dirname(location);
+  const name = modelName(recipe.model);
+  const int8 = path.join(path.dirname(recipe.model), `${name}.quant`, `${name}.int8.pt`);
+  if (!existsSync(path.resolve(base, int8))) {
+    throw new QuantscopeError('file-not-found', `${int8} is not there: the recipe has not been run.`, {
+      hint: `Run it first: \`quantscope run ${file} --trust\`.`,
+    });
+  }
+  const own = [
+    { model: recipe.model, weights: recipe.torch?.weights ?? null },
+    { model: int8, weights: null },
+  ];
+  const rest = models
+    .filter((model) => model !== file)
+    .map((model) => ({ model: path.relative(base, path.resolve(baseDir, model)), weights: null }));
+  return { contestants: [...own, ...rest], recipe, baseDir: base };
+}
+
+/** The first sample of the calibration, where there is a recipe: the sizes that the model is used with. */
+async function exampleOf(
+  inputs: Loaded['inputs'],
+  recipe: Recipe | undefined,
+  baseDir: string,
+  seed: number,
+  context: JobContext,
+): Promise<AsyncIterable<Sample> | readonly Sample[]> {
+  if (recipe?.calibration === undefined) return [{ id: 'random', feeds: syntheticFeeds(inputs, seed, 0) }];
+  const { calibration } = await openData({ recipe, baseDir }, { inputs }, context);
+  return firstOf(calibration, 1, context.signal);
+}
