@@ -1,5 +1,6 @@
 /** The backends, one table each. */
 
+import { BACKEND_TITLES } from '../../shared/backendTitles';
 import { QuantscopeError } from '../../shared/errors';
 import { BACKEND_IDS, type BackendId } from '../../shared/recipe';
 import type { TargetFacts } from '../../shared/report';
@@ -37,7 +38,7 @@ const TORCH = {
 export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   'ort-cpu': {
     id: 'ort-cpu',
-    title: 'onnxruntime, CPU',
+    title: BACKEND_TITLES['ort-cpu'],
     source: 'Read off the graphs that onnxruntime 1.30 makes of one-operator QDQ models at level `all`.',
     activations: UINT8,
     weights: PER_CHANNEL_127,
@@ -54,7 +55,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   fbgemm: {
     ...TORCH,
     id: 'fbgemm',
-    title: 'PyTorch fbgemm (x86)',
+    title: BACKEND_TITLES.fbgemm,
     source: 'torch.ao.quantization.get_default_qconfig("fbgemm")',
     activations: UINT8_REDUCED,
     weights: PER_CHANNEL_128,
@@ -62,7 +63,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   x86: {
     ...TORCH,
     id: 'x86',
-    title: 'PyTorch x86',
+    title: BACKEND_TITLES.x86,
     source: 'torch.ao.quantization.get_default_qconfig("x86"): the same as fbgemm',
     activations: UINT8_REDUCED,
     weights: PER_CHANNEL_128,
@@ -70,7 +71,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   onednn: {
     ...TORCH,
     id: 'onednn',
-    title: 'PyTorch oneDNN',
+    title: BACKEND_TITLES.onednn,
     source: 'torch.ao.quantization.get_default_qconfig("onednn"): full range, so it saturates without VNNI',
     activations: UINT8,
     weights: PER_CHANNEL_128,
@@ -78,14 +79,14 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   qnnpack: {
     ...TORCH,
     id: 'qnnpack',
-    title: 'PyTorch QNNPACK (ARM)',
+    title: BACKEND_TITLES.qnnpack,
     source: 'torch.ao.quantization.get_default_qconfig("qnnpack"): full range, weights per tensor',
     activations: UINT8,
     weights: { ...PER_CHANNEL_128, granularity: 'per-tensor' },
   },
   tensorrt: {
     id: 'tensorrt',
-    title: 'NVIDIA TensorRT',
+    title: BACKEND_TITLES.tensorrt,
     source: 'TensorRT developer guide, explicit quantization: int8 only, zero point 0, weights per channel.',
     activations: INT8_SYMMETRIC,
     weights: PER_CHANNEL_127,
@@ -114,7 +115,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   },
   qnn: {
     id: 'qnn',
-    title: 'Qualcomm QNN (HTP)',
+    title: BACKEND_TITLES.qnn,
     source: 'onnxruntime QNN execution provider documentation: fixed shapes, MatMul never per channel.',
     activations: UINT8,
     weights: { type: 'uint8', symmetric: false, qmin: 0, qmax: 255, granularity: 'per-tensor' },
@@ -142,7 +143,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   },
   xnnpack: {
     id: 'xnnpack',
-    title: 'XNNPACK',
+    title: BACKEND_TITLES.xnnpack,
     source: 'onnxruntime XNNPACK execution provider documentation: signed, two-dimensional convolutions.',
     activations: { type: 'int8', symmetric: false, qmin: -128, qmax: 127 },
     weights: PER_CHANNEL_127,
@@ -167,7 +168,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
   },
   openvino: {
     id: 'openvino',
-    title: 'OpenVINO',
+    title: BACKEND_TITLES.openvino,
     source: 'NNCF preset `mixed`: symmetric weights per channel, asymmetric activations.',
     activations: UINT8,
     weights: PER_CHANNEL_127,

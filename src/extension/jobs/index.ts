@@ -1,7 +1,79 @@
+/** What people start: the commands that run a model, and the item of the status bar that tells how far they are. */
+
 import * as vscode from 'vscode';
-import type { Services } from '../services';
+import type { ModelEntry } from '../results';
+import { readRecipe } from '../recipes';
+import { registerUserCommands, type Services } from '../services';
+import { entryFor, mayRun, onnxOnly, pickModels, targetsOf, toEntry } from '../targets';
+import { benchmarkOne, benchmarkPair, compareModels } from './benchmark';
+import { openRecipeOf, quantize } from './quantize';
+import { ResultPages } from './resultPages';
+import { trySample } from './sample';
+import { registerStatusBar } from './statusBar';
 
 export function registerJobs(services: Services): vscode.Disposable {
-  services.log.trace('jobs');
-  return vscode.Disposable.from();
+  const { jobs, engine, log } = services;
+  const pages = new ResultPages();
+  /** A command on the one model that it is called for. */
+  const onModel =
+    <T>(action: (entry: ModelEntry) => Promise<T>) =>
+    async (...args: unknown[]): Promise<T | undefined> => {
+      const entry = await entryFor(services, args);
+      return entry === undefined ? undefined : action(entry);
+    };
+  return vscode.Disposable.from(
+    pages,
+    registerStatusBar(services),
+    registerUserCommands({
+      'quantscope.quantize': onModel((entry) => quantize(services, entry)),
+      'quantscope.inspect': onModel((entry) => inspect(services, entry)),
+      'quantscope.benchmark': onModel((entry) => benchmarkOne(services, pages, entry)),
+      'quantscope.benchmarkPair': onModel((entry) => benchmarkPair(services, pages, entry)),
+      'quantscope.compareModels': (...args) => compare(services, pages, args),
+      'quantscope.openRecipe': onModel(openRecipeOf),
+      'quantscope.cancel': async () => {
+        jobs.cancelAll();
+        return Promise.resolve();
+      },
+      'quantscope.trySample': () => trySample(services),
+      'quantscope.showLog': async () => {
+        log.show(true);
+        return Promise.resolve();
+      },
+      'quantscope.restartEngine': async () => {
+        await engine.restart();
+        vscode.window.setStatusBarMessage('Quantscope: the engine starts anew with the next job.', MESSAGE_MS);
+      },
+    }),
+  );
+}
+
+const MESSAGE_MS = 5_000;
+
+/** Looks at a model without any data, and shows its layers with what the backend would do with each. */
+async function inspect({ engine, selection, jobs }: Services, entry: ModelEntry): Promise<void> {
+  if (!(await mayRun(entry))) return;
+  onnxOnly(entry);
+  const recipe = entry.hasRecipe ? await readRecipe(entry.recipe) : undefined;
+  const baseDir = vscode.Uri.joinPath(entry.recipe, '..').fsPath;
+  const input = { model: entry.model.fsPath, baseDir, ...(recipe === undefined ? {} : { recipe }) };
+  const inspection = await jobs.run({ title: 'Inspecting', entry }, (context) =>
+    engine.request('inspect', input, context),
+  );
+  selection.showInspection(entry, inspection, 'command');
+  await vscode.commands.executeCommand('quantscope.layers.focus');
+}
+
+async function compare(services: Services, pages: ResultPages, args: readonly unknown[]): Promise<void> {
+  const targets = targetsOf(args);
+  const entries =
+    targets.length < 2
+      ? await pickModels(services, 'Which models? The others are compared with the first.')
+      : await Promise.all(targets.map((target) => toEntry(services, target)));
+  // An int8 model lies in the folder of results of its own entry: the file counts, not the entry.
+  const models = entries.map((entry, index) => {
+    const target = targets.length < 2 ? undefined : targets[index];
+    return { entry, file: target instanceof vscode.Uri ? target : entry.model };
+  });
+  await compareModels(services, pages, models);
 }

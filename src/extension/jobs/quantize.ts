@@ -1,0 +1,99 @@
+/** Quantize…: by the recipe, or by one that three questions make first. */
+
+import * as vscode from 'vscode';
+import { checkGates } from '../../shared/gates';
+import type { Report } from '../../shared/report';
+import { QuantscopeError } from '../../shared/errors';
+import { showFailure } from '../failures';
+import { resultSentences } from '../figures';
+import { readRecipe } from '../recipes';
+import type { ModelEntry } from '../results';
+import type { Services } from '../services';
+import { baseName, mayRun } from '../targets';
+import { askForRecipe } from './wizard';
+
+const QUANTIZING = 'Quantizing';
+
+/** @returns the report; `undefined` where nothing ran to its end, which has been said */
+export async function quantize(services: Services, entry: ModelEntry): Promise<Report | undefined> {
+  if (!(await mayRun(entry))) return undefined;
+  try {
+    if (!entry.hasRecipe && !(await writeFirstRecipe(services, entry))) return undefined;
+    return await run(services, entry);
+  } catch (error) {
+    void showFailure(error, entry.recipe);
+    return undefined;
+  }
+}
+
+/** @returns whether there is a recipe now */
+async function writeFirstRecipe({ engine, results, log }: Services, entry: ModelEntry): Promise<boolean> {
+  const { model, recipe } = entry;
+  const gaveUp = new AbortController();
+  const input = { model: model.fsPath, baseDir: vscode.Uri.joinPath(model, '..').fsPath };
+  const inspection = engine.request('inspect', input, { signal: gaveUp.signal });
+  // It is awaited after the first answers; until then nobody would hear of its failure.
+  inspection.catch((error: unknown) => log.trace(String(error)));
+  const settings = await askForRecipe(entry, inspection).finally(() => {
+    gaveUp.abort();
+  });
+  if (settings === undefined) return false;
+  const { newRecipeText } = await import('../../shared/newRecipe');
+  const edit = new vscode.WorkspaceEdit();
+  // Fails where a file has come there in the meantime.
+  edit.createFile(recipe, { contents: new TextEncoder().encode(newRecipeText(settings)) });
+  if (!(await vscode.workspace.applyEdit(edit))) {
+    throw new QuantscopeError('file-unwritable', `${recipe.fsPath} could not be written.`);
+  }
+  results.refresh();
+  await vscode.window.showTextDocument(recipe, {
+    viewColumn: vscode.ViewColumn.Beside,
+    preserveFocus: true,
+    preview: false,
+  });
+  return true;
+}
+
+async function run(services: Services, entry: ModelEntry): Promise<Report> {
+  const { jobs, engine, results, selection, log } = services;
+  const recipe = await readRecipe(entry.recipe);
+  // A run under way answers a recipe that counts no longer.
+  const outdated = jobs.of(entry);
+  if (outdated?.title === QUANTIZING) outdated.cancel();
+  const baseDir = vscode.Uri.joinPath(entry.recipe, '..').fsPath;
+  const input = { recipe, baseDir, outDir: entry.folder.fsPath };
+  const report = await jobs.run({ title: QUANTIZING, entry }, (context) => engine.request('quantize', input, context));
+  for (const warning of report.warnings) log.warn(warning);
+  results.refresh();
+  selection.show(await results.entryOf(entry.recipe), 'command');
+  void showResult(entry, report);
+  return report;
+}
+
+const OPEN_VIEW = 'Open Layer View';
+const SHOW_LOG = 'Show Log';
+
+async function showResult(entry: ModelEntry, report: Report): Promise<void> {
+  const failed = checkGates(report).filter(({ passed }) => !passed);
+  const sentences = [resultSentences(entry.name, report), ...failed.map(({ message }) => message)];
+  const { warnings } = report;
+  if (warnings.length > 0)
+    sentences.push(`${warnings.length === 1 ? 'One warning is' : `${warnings.length} warnings are`} in the log.`);
+  const show = failed.length > 0 ? vscode.window.showWarningMessage : vscode.window.showInformationMessage;
+  const chosen = await show(sentences.join(' '), OPEN_VIEW, ...(warnings.length > 0 ? [SHOW_LOG] : []));
+  if (chosen === OPEN_VIEW) await vscode.commands.executeCommand('quantscope.openLayerView', entry.recipe);
+  if (chosen === SHOW_LOG) await vscode.commands.executeCommand('quantscope.showLog');
+}
+
+/** Opens the recipe, or offers to make one. */
+export async function openRecipeOf(entry: ModelEntry): Promise<void> {
+  if (entry.hasRecipe) {
+    await vscode.window.showTextDocument(entry.recipe, { preview: false });
+    return;
+  }
+  const make = 'Quantize…';
+  const text = `${baseName(entry.model)} has no recipe yet; quantizing it writes one.`;
+  if ((await vscode.window.showInformationMessage(text, make)) === make) {
+    await vscode.commands.executeCommand('quantscope.quantize', entry.model);
+  }
+}
