@@ -54,6 +54,20 @@ describe('every image model quantizes, loads and runs, and its report is true', 
   }
 });
 
+const SQUEEZENET = IMAGE_MODELS.squeezenet;
+
+test(
+  'squeezenet: every float tensor is compared, those before a folded activation after it',
+  { skip: missing(inData('models', SQUEEZENET.file), inData(SQUEEZENET.images)) },
+  async () => {
+    const report = reportOf(await runCli(quantizeArguments(SQUEEZENET, temporaryFolder(), SAMPLES)));
+    const rest = report.unmatched.filter(({ why }) => !why.startsWith('before a fused Relu; compared after it'));
+    assert.deepEqual(rest, []);
+    const without = report.layers.filter(({ accumulated }) => accumulated === null);
+    assert.deepEqual(without, []);
+  },
+);
+
 describe('other forms', () => {
   const forms: readonly [keyof typeof IMAGE_MODELS, Mode, Format][] = [
     ['squeezenet', 'static', 'qoperator'],

@@ -122,6 +122,33 @@ describe('analyze as converted', () => {
     assert.ok((analysis.layers.get('Conv_of_y')?.accumulated?.sqnr ?? Infinity) < 80);
   });
 
+  test('what a removed node hands on is compared where its values went', async () => {
+    const model = buildModel({
+      opset: 13,
+      inputs: { x: IMAGE },
+      constants: { w: tensor(4, 4, 3, 3), u: tensor(4, 4, 3, 3), v: tensor(8, 8, 3, 3) },
+      nodes: [
+        node('Conv', ['x', 'w'], ['a'], PADS),
+        node('Conv', ['x', 'u'], ['b'], PADS),
+        node('Concat', ['a', 'b'], ['c'], { axis: 1 }),
+        node('Dropout', ['c'], ['d']),
+        node('Identity', ['d'], ['e']),
+        node('Conv', ['e', 'v'], ['y'], PADS),
+      ],
+      outputs: ['y'],
+    });
+    const result = await analyzed(model, {});
+    assertAccounted(result);
+    const { tensors: compared, unmatched, layers } = result.analysis;
+    assert.deepEqual(
+      unmatched.map((u) => u.tensor),
+      ['x'].filter((name) => !compared.has(name)),
+    );
+    assert.deepEqual([compared.get('c'), compared.get('d')], [compared.get('e'), compared.get('e')]);
+    assert.deepEqual(layers.get('Concat_of_c')?.accumulated, compared.get('e'));
+    assert.ok((compared.get('c')?.sqnr ?? 0) > 20);
+  });
+
   test('the first quantized layer has the same local and accumulated error', async () => {
     const { analysis } = await analyzed(NETWORK, {});
     const { local, accumulated } = analysis.layers.get('Conv_of_c1')!;

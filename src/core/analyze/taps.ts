@@ -6,8 +6,8 @@
 import type { ActivationType } from '../../shared/recipe';
 import type { Conversion } from '../convert/types';
 import { subgraphs } from '../onnx/attributes';
-import type { GraphProto } from '../onnx/generated/onnx_pb';
-import type { Graph } from '../onnx/graph';
+import type { GraphProto, NodeProto } from '../onnx/generated/onnx_pb';
+import { opKey, type Graph } from '../onnx/graph';
 import type { Plan, PlannedLayer } from '../plan/types';
 import type { ElementType } from '../tensor';
 import type { TensorInfo } from '../runtime/session';
@@ -58,8 +58,10 @@ export function chooseTaps(
   for (const tensor of [...inputs, ...fp32.nodes.flatMap((node) => node.output)]) {
     if (tensor === '' || fp32.isConstant(tensor) || !isFloat(tensors.get(tensor))) continue;
     const layer = layers.get(tensor);
-    const tap = tapOf(tensor, layer?.quantize === true, conversion, optimized, inputs);
-    if (tap !== undefined) taps.push(tap);
+    const tap = [tensor, ...handedOn(fp32, tensor)]
+      .map((name) => tapOf(name, layers.get(name)?.quantize === true, conversion, optimized, inputs))
+      .find((found) => found !== undefined);
+    if (tap !== undefined) taps.push({ ...tap, tensor });
     else unmatched.push({ tensor, why: reasonOf(tensor, layer, inputs) });
   }
   for (const node of fp32.nodes) {
@@ -96,6 +98,23 @@ function tapOf(
   if (activation === undefined || !holds(optimized, activation.integer)) return asFloat;
   const { type, scale, zeroPoint } = activation;
   return { tensor, int8: activation.integer, quantization: { type, scale, zeroPoint } };
+}
+
+/**
+ * The tensors that hold the same values because a node hands them on unchanged: Identity, and Dropout
+ * outside training. The runtime removes such nodes, and the tensor before them goes by the name after.
+ */
+function handedOn(graph: Graph, tensor: string): string[] {
+  const next = graph.soleConsumer(tensor);
+  const same = next === undefined || !isNoOp(graph, next) ? undefined : next.output[0];
+  return same === undefined ? [] : [same, ...handedOn(graph, same)];
+}
+
+function isNoOp(graph: Graph, node: NodeProto): boolean {
+  const op = opKey(node);
+  // Since opset 12 an input says whether Dropout trains; before, from opset 7 on, it never does.
+  const training = node.input[2] ?? '';
+  return op === 'Identity' || (op === 'Dropout' && (training === '' || graph.constant(training)?.data[0] === 0));
 }
 
 function holds(optimized: Graph, tensor: string): boolean {
