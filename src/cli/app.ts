@@ -5,7 +5,7 @@ import { didYouMean } from '../shared/closest';
 import { EXIT, QuantscopeError, toQuantscopeError, type ExitStatus } from '../shared/errors';
 import { COMMANDS } from './commands';
 import type { Command, Output, Services } from './command';
-import { printableLines } from '../shared/format';
+import { printable, printableLines } from '../shared/format';
 import { commandHelp, programHelp } from './help';
 import { progressLine, type LineOutput } from './progressLine';
 import { styleFor } from './style';
@@ -30,8 +30,19 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   const progress = progressLine(stderr);
   const services: Services = {
     cwd: terminal.cwd,
-    run: (name, input, jobOptions = {}) =>
-      terminal.engine.request(name, input, { ...jobOptions, signal: terminal.signal, onProgress: progress.show }),
+    run: (name, input, jobOptions = {}, onProgress) =>
+      terminal.engine.request(name, input, {
+        ...jobOptions,
+        signal: terminal.signal,
+        onProgress: (now) => {
+          progress.show(now);
+          onProgress?.(now);
+        },
+      }),
+    say: (line) => {
+      progress.clear();
+      if (!json) stderr.write(`${printable(line)}\n`);
+    },
     languageServer: () => terminal.languageServer(terminal.signal),
   };
   try {

@@ -1,6 +1,7 @@
 /** What a command is: data for the help, and a function from its arguments to its output. */
 
 import { QuantscopeError, type ExitStatus } from '../shared/errors';
+import type { OnProgress } from '../shared/progress';
 import type { JobName, JobOptions, Jobs } from '../shared/protocol';
 import { flag, parseOptions, type Options, type Values } from './options';
 import type { Style } from './style';
@@ -13,7 +14,10 @@ export interface Services {
     name: N,
     input: Jobs[N]['input'],
     options?: JobOptions,
+    onProgress?: OnProgress,
   ) => Promise<Jobs[N]['output']>;
+  /** One line for people about a job that goes on, on standard error. */
+  readonly say: (line: string) => void;
   /** Runs the language server on the streams of this program until the editor ends it. */
   readonly languageServer: () => Promise<ExitStatus>;
 }

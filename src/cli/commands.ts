@@ -5,12 +5,14 @@ import { benchmark } from './commands/benchmark';
 import { compare } from './commands/compare';
 import { culprits } from './commands/culprits';
 import { evaluate } from './commands/evaluate';
+import { fixes } from './commands/fixes';
 import { init } from './commands/init';
 import { inspect } from './commands/inspect';
 import { layers } from './commands/layers';
 import { lsp } from './commands/lsp';
 import { quantize } from './commands/quantize';
 import { run } from './commands/run';
+import { tune } from './commands/tune';
 
 export const COMMANDS: readonly Command[] = [
   inspect,
@@ -20,6 +22,8 @@ export const COMMANDS: readonly Command[] = [
   layers,
   culprits,
   compare,
+  fixes,
+  tune,
   evaluate,
   benchmark,
   lsp,

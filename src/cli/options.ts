@@ -85,6 +85,14 @@ export function wholeNumber(placeholder: string, smallest: number, help: string)
   });
 }
 
+export function number(placeholder: string, help: string): Option<number | undefined> {
+  return single(placeholder, help, (value, name) => {
+    const read = Number(value);
+    if (value.trim() !== '' && Number.isFinite(read)) return read;
+    throw usage(`--${name} must be a number, not "${value}".`);
+  });
+}
+
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
   B: 1,

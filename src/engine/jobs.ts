@@ -6,6 +6,8 @@ import { findCulprits } from '../core/pipeline/culprits';
 import { DetailsReader } from '../core/pipeline/details';
 import { inspectModel } from '../core/pipeline/inspect';
 import { quantize } from '../core/pipeline/quantize';
+import { priceFixes } from '../core/tune/prices';
+import { tune } from '../core/tune/tune';
 import { benchmarkTorch, isTorchBenchmark } from '../torch/benchmark';
 import { quantizeTorch } from '../torch/quantize';
 import type { Handlers } from './server';
@@ -19,4 +21,12 @@ export const JOBS: Handlers = {
   benchmark: (input, context) => (isTorchBenchmark(input) ? benchmarkTorch : benchmark)(input, context),
   details: (input, context) => details.read(input, context),
   culprits: findCulprits,
+  prices: priceFixes,
+  tune: (input, context) =>
+    tune(input, {
+      ...context,
+      onPoint: (tuning) => {
+        context.onProgress({ stage: 'tune', done: tuning.points.length, total: tuning.trials, tuning });
+      },
+    }),
 };

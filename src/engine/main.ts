@@ -32,6 +32,8 @@ const handlers: Handlers = {
   benchmark: lazily('benchmark'),
   details: lazily('details'),
   culprits: lazily('culprits'),
+  prices: lazily('prices'),
+  tune: lazily('tune'),
 };
 
 const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));

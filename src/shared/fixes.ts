@@ -16,6 +16,7 @@ export type RecipeChange =
   | { readonly kind: 'observer'; readonly observer: ObserverId; readonly percentile?: number }
   | { readonly kind: 'weights'; readonly granularity: 'per-channel' | 'per-tensor' }
   | { readonly kind: 'activations'; readonly type: ActivationType }
+  | { readonly kind: 'bias-correction'; readonly enabled: boolean }
   | { readonly kind: 'opset'; readonly opset: 'auto' | number };
 
 export const FIX_KINDS = [

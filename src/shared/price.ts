@@ -1,5 +1,7 @@
 /** What a change of the recipe costs and brings, as measured: the price tag of a fix. */
 
+import type { Fix } from './fixes';
+
 /** A difference with the interval in which it lies with 95 % confidence. */
 export interface Difference {
   readonly value: number;
@@ -28,4 +30,45 @@ export interface Price {
   readonly macs: number;
   /** Samples that errors and accuracy were measured on. */
   readonly samples: number;
+}
+
+/** Which fixes of a run to try. */
+export interface PricesInput {
+  /** `report.json` of a run; its folder holds the calibration. */
+  readonly report: string;
+  /** Folder against which the paths of the recipe are resolved. */
+  readonly baseDir: string;
+  /** Only the fixes of this layer; by default those of the whole model and of the layers that contribute most. */
+  readonly layer?: string;
+  /** Samples to judge by. Default 100. */
+  readonly samples?: number;
+  /** Most fixes to try. Default 8. */
+  readonly most?: number;
+  /** Of the confidence intervals. Default 0. */
+  readonly seed?: number;
+}
+
+export interface PricedFix {
+  readonly fix: Fix;
+  /** `null` for a fix of the whole model. */
+  readonly layer: string | null;
+  /** `null` where the recipe cannot be converted with it. */
+  readonly price: Price | null;
+  /** Why there is no price. */
+  readonly why?: string;
+}
+
+export interface Prices {
+  readonly samples: number;
+  /** The run without any fix, on these samples. */
+  readonly start: {
+    /** dB at the worst output; `null` without any error. */
+    readonly sqnr: number | null;
+    /** Percent. */
+    readonly agreement: number | null;
+    readonly top1: number | null;
+    readonly top1Fp32: number | null;
+  };
+  /** In the order in which they were tried: what is suggested first comes first. */
+  readonly fixes: readonly PricedFix[];
 }

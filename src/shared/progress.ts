@@ -1,5 +1,7 @@
 /** Progress of a job, the same for the terminal, the engine protocol and the status bar. */
 
+import type { Tuning } from './tuning';
+
 export const STAGES = [
   'read',
   'normalize',
@@ -23,6 +25,8 @@ export interface Progress {
   /** Seconds left at that rate. */
   readonly secondsLeft?: number;
   readonly message?: string;
+  /** Of a tune, after each trial: what it has found so far, which is what a cancelled one leaves. */
+  readonly tuning?: Tuning;
 }
 
 export type OnProgress = (progress: Progress) => void;

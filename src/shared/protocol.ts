@@ -9,9 +9,11 @@ import type { DetailsInput, LayerDetails } from './details';
 import { ERROR_CODES, QuantscopeError, toQuantscopeError, type ErrorData } from './errors';
 import type { EvaluateInput, Evaluation } from './evaluation';
 import type { Inspection } from './inspection';
+import type { Prices, PricesInput } from './price';
 import type { Progress } from './progress';
 import type { BackendId, Recipe } from './recipe';
 import type { Report } from './report';
+import type { TuneInput, Tuning } from './tuning';
 import type { Culprits, CulpritsInput } from './verdicts';
 
 /** Raised with every change that the other side would misunderstand. */
@@ -41,6 +43,8 @@ export interface Jobs {
   benchmark: { input: BenchmarkInput; output: Benchmark };
   details: { input: DetailsInput; output: LayerDetails };
   culprits: { input: CulpritsInput; output: Culprits };
+  prices: { input: PricesInput; output: Prices };
+  tune: { input: TuneInput; output: Tuning };
 }
 export type JobName = keyof Jobs;
 export const JOB_NAMES = [
@@ -50,6 +54,8 @@ export const JOB_NAMES = [
   'benchmark',
   'details',
   'culprits',
+  'prices',
+  'tune',
 ] as const satisfies readonly JobName[];
 
 /** What every job may be told besides its own input. */

@@ -73,6 +73,10 @@ export function changeRecipe(recipe: Keyed, change: RecipeChange): Keyed {
     }
     case 'weights':
       return put(recipe, 'weights', typed(recipe['weights'], { granularity: change.granularity }));
+    case 'bias-correction': {
+      if (recipe['calibration'] === undefined) throw invalid('The recipe has no `calibration` to correct biases with.');
+      return put(recipe, 'calibration', { ...keyed(recipe['calibration']), biasCorrection: change.enabled });
+    }
     case 'activations':
       return put(recipe, 'activations', typed(recipe['activations'], change.type));
     case 'opset':

@@ -64,7 +64,9 @@ export interface Tuning {
   readonly best: TunePoint;
   /** Every recipe that was tried, in order, the start among them. */
   readonly points: readonly TunePoint[];
-  /** Whether it was cancelled or ran out of trials before it was through. */
+  /** Whether the search was through; not where it was cancelled or ran out of trials. */
   readonly complete: boolean;
+  /** Most recipes that it may try. */
+  readonly trials: number;
   readonly seconds: number;
 }

@@ -69,6 +69,8 @@ const handlers: Handlers = {
   evaluate: ({ model }, context) => fake(model, context),
   details: ({ layer }, context) => fake(layer, context),
   culprits: ({ report }, context) => fake(report, context),
+  prices: ({ report }, context) => fake(report, context),
+  tune: ({ recipe }, context) => fake(recipe.model, context),
   benchmark: ({ models }, context): Promise<Benchmark> => fake(models.join(), context),
 };
 

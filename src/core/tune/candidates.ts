@@ -1,7 +1,7 @@
 /** What a tune tries, in which order: first what costs nothing at run time, then the layers that hurt most. Pure. */
 
 import { OBSERVERS, weightOverride, type ObserverId, type Recipe } from '../../shared/recipe';
-import type { TuneChange } from '../../shared/tuning';
+import type { TuneChange, TunePoint } from '../../shared/tuning';
 
 /** What the sweep tells of a layer. */
 export interface LayerError {
@@ -15,7 +15,7 @@ export interface LayerError {
 /** Changes of the whole recipe that make the model neither larger nor slower by much. */
 export function freeChanges(
   recipe: Recipe,
-  backend: { readonly observer: ObserverId; readonly perChannel: boolean },
+  backend: { readonly observer: ObserverId; readonly perChannel: boolean; readonly biasCorrection: boolean },
 ): TuneChange[] {
   const changes: TuneChange[] = [];
   const { granularity } = weightOverride(recipe.weights);
@@ -26,6 +26,8 @@ export function freeChanges(
     for (const observer of OBSERVERS) {
       if (observer !== used) changes.push({ change: { kind: 'observer', observer }, because: '' });
     }
+    const correction = recipe.calibration.biasCorrection ?? backend.biasCorrection;
+    if (!correction) changes.push({ change: { kind: 'bias-correction', enabled: true }, because: '' });
   }
   return changes;
 }
@@ -42,7 +44,19 @@ export function rankLayers(errors: readonly LayerError[]): LayerError[] {
     .toSorted((a, b) => worth(b) - worth(a) || (a.layer < b.layer ? -1 : 1));
 }
 
-/** The recipe entry that keeps a layer in float. */
-export function exclusion(layer: string, because: string): TuneChange {
-  return { change: { kind: 'override', override: { select: layer, quantize: false, because } }, because };
+/** The recipe entry against the error of a layer: 16-bit activations where there are kernels for them, else float. */
+export function remedy({ layer, power }: LayerError, { wide }: { readonly wide: boolean }): TuneChange {
+  const because = `quantized alone, it leaves ${(-10 * Math.log10(power)).toFixed(1)} dB at the outputs`;
+  const settings = wide ? { activations: 'uint16' as const } : { quantize: false };
+  return { change: { kind: 'override', override: { select: layer, ...settings, because } }, because };
+}
+
+/** Changes of the whole recipe with what each alone made of the outputs; `points` holds those trials. */
+export function explained(change: TuneChange, points: readonly TunePoint[]): TuneChange {
+  if (change.because !== '') return change;
+  const key = JSON.stringify(change.change);
+  const [start] = points;
+  const alone = points.find(({ changes }) => changes.length === 1 && JSON.stringify(changes[0]!.change) === key);
+  const decibels = (point: TunePoint | undefined): string => point?.sqnr?.toFixed(1) ?? 'exact';
+  return { ...change, because: `alone, it takes the outputs from ${decibels(start)} to ${decibels(alone)} dB` };
 }

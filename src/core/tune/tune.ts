@@ -9,6 +9,7 @@ import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
 import { preprocessOf, type Recipe } from '../../shared/recipe';
 import { changeRecipe } from '../../shared/recipeEdit';
 import type { TuneChange, TuneGoal, TuneInput, TunePoint, Tuning } from '../../shared/tuning';
+import { backendOf } from '../backends/backends';
 import { onlyQuantized } from '../contribution/layerVariants';
 import { pairOf } from '../contribution/pair';
 import { sweep } from '../contribution/sweep';
@@ -18,7 +19,7 @@ import { macsOf } from '../pipeline/macs';
 import { prepare } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
 import type { JobContext } from '../pipeline/types';
-import { exclusion, freeChanges, rankLayers, type LayerError } from './candidates';
+import { explained, freeChanges, rankLayers, remedy, type LayerError } from './candidates';
 import { isBetter, missing } from './judge';
 import { Trials } from './trials';
 
@@ -98,8 +99,9 @@ class Tuner {
       ...this.#context,
       onProgress: () => undefined,
     });
-    const { observer, weights } = prepared.backend;
-    const candidates = freeChanges(this.#input.recipe, { observer, perChannel: weights.granularity === 'per-channel' });
+    const { observer, weights, biasCorrection } = prepared.backend;
+    const perChannel = weights.granularity === 'per-channel';
+    const candidates = freeChanges(this.#input.recipe, { observer, perChannel, biasCorrection });
     let best = this.#points[0]!;
     const helpful: { change: TuneChange; point: TunePoint }[] = [];
     for (const change of candidates) {
@@ -123,9 +125,8 @@ class Tuner {
 
   /** Twice as many layers each time until the goal holds, then as few as hold it, then without those not needed. */
   async #searchExclusions(base: readonly TuneChange[], ranked: readonly LayerError[]): Promise<void> {
-    const worst = ranked.map(({ layer, power }) =>
-      exclusion(layer, `quantized alone, it leaves ${(-10 * Math.log10(power)).toFixed(1)} dB at the outputs`),
-    );
+    const wide = backendOf(this.#input.recipe.backend ?? 'ort-cpu').activations16 === 'kernel';
+    const worst = ranked.map((error) => remedy(error, { wide }));
     const with_ = (count: number): TuneChange[] => [...base, ...worst.slice(0, count)];
     let [fails, holds] = [0, 0];
     for (let count = 1; holds === 0; count = Math.min(2 * count, worst.length)) {
@@ -222,12 +223,6 @@ class Tuner {
     this.#points.push(point);
     if (this.#best === undefined || isBetter(point, this.#best, this.#goal, runner.top1Fp32)) this.#best = point;
     this.#context.onPoint?.(this.#tuning(false));
-    this.#context.onProgress?.({
-      stage: 'tune',
-      done: this.#points.length,
-      total: trials,
-      message: point.reached ? 'holds the goal' : 'misses the goal',
-    });
     return point;
   }
 
@@ -240,14 +235,19 @@ class Tuner {
   }
 
   #tuning(complete: boolean): Tuning {
+    const point = (found: TunePoint): TunePoint => ({
+      ...found,
+      changes: found.changes.map((change) => explained(change, this.#points)),
+    });
     return {
       goal: this.#goal,
       top1Fp32: this.#trials?.top1Fp32 ?? null,
       samples: this.#trials?.samples ?? 0,
       start: this.#points[0]!,
-      best: this.#best!,
-      points: [...this.#points],
+      best: point(this.#best!),
+      points: this.#points.map(point),
       complete,
+      trials: this.#input.trials ?? DEFAULT_TRIALS,
       seconds: (performance.now() - this.#started) / 1000,
     };
   }

@@ -1,0 +1,111 @@
+/** Prices and tunes on the embedded sample, as the terminal shows them. */
+
+import assert from 'node:assert/strict';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { describe, test } from 'node:test';
+import { tune } from '../../src/core/tune/tune';
+import { Trials } from '../../src/core/tune/trials';
+import { isNoise, type Prices } from '../../src/shared/price';
+import type { Recipe } from '../../src/shared/recipe';
+import type { Tuning } from '../../src/shared/tuning';
+import { documentOf, missing, runCli, SAMPLES, temporaryFolder } from './support';
+
+const images = (part: string): string => path.join(SAMPLES, 'images', part);
+
+const RECIPE: Recipe = {
+  model: path.join(SAMPLES, 'shapes.onnx'),
+  calibration: { data: images('calibration'), samples: 20, observer: 'min-max' },
+  preprocess: 'unit',
+  weights: { granularity: 'per-tensor' },
+  validate: { data: images('validation') },
+};
+
+describe('prices', () => {
+  test('a change that changes nothing is noise, to the byte', async () => {
+    const trials = await Trials.open({ recipe: RECIPE, baseDir: '/' }, temporaryFolder(), {}, { samples: 20 });
+    const [first, second] = [await trials.run(RECIPE), await trials.run({ ...RECIPE, gates: { 'max-fallbacks': 0 } })];
+    const price = await trials.price(first, second);
+    const { sqnr, agreement, bytes, macs } = price;
+    assert.deepEqual([sqnr.value, sqnr.low, sqnr.high, bytes, macs], [0, 0, 0, 0, 0]);
+    assert.ok(agreement !== null && isNoise(agreement));
+  });
+
+  test(
+    'the fixes of a run, tried: the exclusion of a layer costs multiply-adds and bytes',
+    { skip: missing() },
+    async () => {
+      const folder = temporaryFolder();
+      copyFileSync(RECIPE.model, path.join(folder, 'shapes.onnx'));
+      const file = path.join(folder, 'shapes.quant.yaml');
+      writeFileSync(file, JSON.stringify({ ...RECIPE, model: 'shapes.onnx' }));
+      const ran = await runCli(['run', file, '--json']);
+      assert.equal(ran.code, 0, ran.stderr);
+      const args = ['fixes', path.join(folder, 'shapes.quant'), '--most', '3', '--samples', '30'];
+      const prices = documentOf(await runCli([...args, '--json'])) as Prices;
+      assert.equal(prices.fixes.length, 3);
+      assert.equal(prices.samples, 30);
+      for (const { price, fix } of prices.fixes) {
+        assert.ok(price !== null, fix.title);
+        assert.ok(price.sqnr.low <= price.sqnr.high && price.latency !== null);
+      }
+      // One scale for all channels is what ails this recipe, so that is the first fix, and no noise.
+      const [first] = prices.fixes;
+      assert.equal(first?.fix.kind, 'per-channel');
+      assert.ok(first.price !== null && first.price.sqnr.low > 0);
+    },
+  );
+});
+
+describe('tune', () => {
+  const goal = { minSqnr: 30 };
+
+  test('is deterministic with a seed, and its best holds the goal or is nearest to it', async () => {
+    const outDir = temporaryFolder();
+    const run = async (): Promise<Tuning> =>
+      tune({ recipe: RECIPE, baseDir: '/', outDir, goal, samples: 20, trials: 12, seed: 3 });
+    const [first, second] = [await run(), await run()];
+    const timeless = ({ points, best }: Tuning): unknown =>
+      [...points, best].map((point) => ({ ...point, latencyRatio: null }));
+    assert.deepEqual(timeless(first), timeless(second));
+    const nearest = Math.max(...first.points.map(({ sqnr }) => sqnr ?? Infinity));
+    assert.ok(first.best.reached || first.best.sqnr === nearest);
+    assert.ok((first.best.sqnr ?? Infinity) > (first.start.sqnr ?? Infinity));
+  });
+
+  test('a cancelled one keeps the best so far', async () => {
+    const controller = new AbortController();
+    const input = { recipe: RECIPE, baseDir: '/', outDir: temporaryFolder(), goal: { minSqnr: 200 }, samples: 10 };
+    const tuning = await tune(input, {
+      signal: controller.signal,
+      onPoint: ({ points }) => {
+        if (points.length === 3) controller.abort();
+      },
+    });
+    assert.deepEqual([tuning.complete, tuning.points.length], [false, 3]);
+    assert.ok(tuning.points.some(({ sqnr }) => sqnr === tuning.best.sqnr));
+  });
+
+  test('the terminal writes the recipe with its reasons, and says each trial', { skip: missing() }, async () => {
+    const folder = temporaryFolder();
+    copyFileSync(RECIPE.model, path.join(folder, 'shapes.onnx'));
+    const file = path.join(folder, 'shapes.quant.yaml');
+    writeFileSync(
+      file,
+      `# kept\nmodel: shapes.onnx\npreprocess: unit\nweights: { granularity: per-tensor }\ncalibration: { data: ${images('calibration')}, samples: 20 }\n`,
+    );
+    const before = readFileSync(file, 'utf8');
+    const args = ['tune', file, '--min-sqnr', '20', '--samples', '20', '--trials', '10'];
+    const ran = await runCli(args);
+    assert.match(ran.stderr, /^1\/10 {2}.* as it is$/m);
+    assert.equal(readFileSync(file, 'utf8'), before);
+    const written = await runCli([...args, '--write', '--json']);
+    const { best } = documentOf(written) as Tuning;
+    assert.equal(written.code, best.reached ? 0 : 1);
+    const after = readFileSync(file, 'utf8');
+    assert.match(after, /^# kept\nmodel: shapes\.onnx/);
+    assert.equal(best.changes.length > 0, after !== before);
+    if (best.changes.length > 0) assert.match(after, /# Tuned: .* dB\.|because: /);
+    assert.match((await runCli(['tune', file])).stderr, /needs a goal/);
+  });
+});
