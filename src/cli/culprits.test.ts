@@ -12,14 +12,24 @@ const shares = (changes: Partial<Record<ErrorSource, number>>): Record<ErrorSour
 
 function verdict(layer: string, changes: Partial<LayerVerdict> = {}): LayerVerdict {
   return {
-    ...{ layer, verdict: 'harmless', why: '', only: 40, without: 20, share: 0.5, growth: null, split: null },
+    ...{
+      layer,
+      verdict: 'harmless',
+      why: '',
+      only: 40,
+      without: 20,
+      share: 0.5,
+      growth: null,
+      split: null,
+      causes: [],
+    },
     ...changes,
   };
 }
 
 function culpritsOf(layers: readonly LayerVerdict[]): Culprits {
   const cost = { passes: 12.34, layers: layers.length, seconds: 2.5 };
-  return { version: 1, report: 'now', samples: 16, sqnr: 19.5, cost, layers };
+  return { version: 1, report: 'now', samples: 16, sqnr: 19.5, cost, causes: [], layers };
 }
 
 describe('culprits for people', () => {

@@ -2,7 +2,9 @@
 
 import { decibels, number3, percent, plural, printable, seconds } from '../shared/format';
 import {
+  blamed,
   byBlame,
+  suggestions,
   ERROR_SOURCES,
   type Culprits,
   type ErrorSource,
@@ -44,6 +46,12 @@ function splitText(shares: Readonly<Record<ErrorSource, number>>): string {
     .join(', ');
 }
 
+/** What the data shows of the layers to blame, and of the model as a whole. */
+function causesText({ causes, layers }: Culprits, style: Style): string {
+  const all = [...causes, ...blamed(layers).flatMap((layer) => layer.causes)];
+  return all.map(({ sentence }) => `${style.yellow('!')} ${printable(sentence)}`).join('\n');
+}
+
 /** @param folder of the results, as the user would type it */
 export function culpritsText(culprits: Culprits, folder: string, style: Style): string {
   const { layers, sqnr, samples, cost } = culprits;
@@ -66,8 +74,16 @@ export function culpritsText(culprits: Culprits, folder: string, style: Style): 
     ],
     style,
   );
+  const found = suggestions(culprits);
+  const [first] = found;
   return [
     table(COLUMNS, shown, style) + (more > 0 ? style.dim(`\nand ${plural(more, 'layer')} more, in the file`) : ''),
+    causesText(culprits, style),
+    ...(first === undefined
+      ? []
+      : [`${style.bold('Try first:')} ${printable(first.fix.title)}. ${printable(first.fix.detail)}`]),
     lines,
-  ].join('\n\n');
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
 }

@@ -3,7 +3,7 @@
  * in the editor is the same edit of the recipe (`recipeEdit.ts`).
  */
 
-import type { ActivationType, BackendId, LayerOverride, ObserverId } from './recipe';
+import type { ActivationType, BackendId, LayerOverride, ObserverId, Preprocess } from './recipe';
 
 /** What a fix changes in the recipe. */
 export type RecipeChange =
@@ -17,7 +17,9 @@ export type RecipeChange =
   | { readonly kind: 'weights'; readonly granularity: 'per-channel' | 'per-tensor' }
   | { readonly kind: 'activations'; readonly type: ActivationType }
   | { readonly kind: 'bias-correction'; readonly enabled: boolean }
-  | { readonly kind: 'opset'; readonly opset: 'auto' | number };
+  | { readonly kind: 'opset'; readonly opset: 'auto' | number }
+  /** The whole block. */
+  | { readonly kind: 'preprocess'; readonly preprocess: Preprocess };
 
 export const FIX_KINDS = [
   'exclude-layer',
@@ -31,6 +33,7 @@ export const FIX_KINDS = [
   'activations-16',
   'reduce-range',
   'raise-opset',
+  'preprocess',
 ] as const;
 /** Stable: appears in diagnostics, logs and tests. */
 export type FixKind = (typeof FIX_KINDS)[number];

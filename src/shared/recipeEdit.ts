@@ -81,6 +81,8 @@ export function changeRecipe(recipe: Keyed, change: RecipeChange): Keyed {
       return put(recipe, 'activations', typed(recipe['activations'], change.type));
     case 'opset':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), opset: change.opset });
+    case 'preprocess':
+      return put(recipe, 'preprocess', change.preprocess);
   }
 }
 

@@ -1,5 +1,8 @@
 /** Where the error of a model comes from: what a layer adds to it, of what kind, and what that makes of the layer. */
 
+import type { Cause } from './causes';
+import type { Fix } from './fixes';
+
 export const ERROR_SOURCES = [
   'weight-rounding',
   'weight-clipping',
@@ -40,6 +43,8 @@ export interface LayerVerdict {
   readonly growth: number | null;
   /** `null` for layers with several outputs. */
   readonly split: ErrorSplit | null;
+  /** The likeliest first; empty where the data shows nothing unusual. */
+  readonly causes: readonly Cause[];
 }
 
 export interface SweepCost {
@@ -60,6 +65,8 @@ export interface Culprits {
   /** dB of the int8 model at its outputs, all of them pooled, on these samples; `null` without any error. */
   readonly sqnr: number | null;
   readonly cost: SweepCost;
+  /** Of the model as a whole: its data and preprocessing. */
+  readonly causes: readonly Cause[];
   /** In the order of the graph. */
   readonly layers: readonly LayerVerdict[];
 }
@@ -78,4 +85,30 @@ export interface CulpritsInput {
 /** The one to look at first comes first: culprits by their share, then amplifiers, victims and the rest. */
 export function byBlame(a: LayerVerdict, b: LayerVerdict): number {
   return VERDICTS.indexOf(a.verdict) - VERDICTS.indexOf(b.verdict) || b.share - a.share;
+}
+
+export interface Suggestion {
+  /** `null` for the model as a whole. */
+  readonly layer: string | null;
+  readonly cause: Cause;
+  readonly fix: Fix;
+}
+
+/** Percent; a fault that several layers share, such as one scale for unequal tensors, has no single culprit. */
+const SHARED = 10;
+
+/** The layers whose causes matter, the one to look at first first. */
+export function blamed(layers: readonly LayerVerdict[]): LayerVerdict[] {
+  const isBlamed = ({ verdict, share }: LayerVerdict): boolean =>
+    verdict === 'culprit' || verdict === 'amplifier' || share >= SHARED;
+  return layers.filter(isBlamed).toSorted(byBlame);
+}
+
+/** What to do, the first thing first: what is wrong with the data, then the layers by their blame. */
+export function suggestions({ causes, layers }: Culprits): Suggestion[] {
+  const all = [
+    ...causes.map((cause) => ({ layer: null, cause })),
+    ...blamed(layers).flatMap(({ layer, causes: own }) => own.map((cause) => ({ layer, cause }))),
+  ];
+  return all.flatMap(({ layer, cause }) => (cause.fix === undefined ? [] : [{ layer, cause, fix: cause.fix }]));
 }

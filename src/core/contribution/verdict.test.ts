@@ -61,7 +61,7 @@ describe('judge', () => {
       ...Array.from({ length: 9 }, (_, i) => layer(`l${i}`, { only: 50 })),
     ];
     const order = judge(evidence, 20, 20)
-      .map((v) => ({ ...v, split: null }))
+      .map((v) => ({ ...v, split: null, causes: [] }))
       .sort(byBlame);
     assert.deepEqual(
       order.slice(0, 3).map((v) => v.layer),

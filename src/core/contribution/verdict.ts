@@ -28,7 +28,7 @@ export function judge(
   evidence: readonly Evidence[],
   total: number | null,
   threshold: number,
-): Omit<LayerVerdict, 'split'>[] {
+): Omit<LayerVerdict, 'split' | 'causes'>[] {
   const powers = evidence.map(({ only }) => powerOf(only));
   const sum = powers.reduce((a, b) => a + b, 0);
   const limit = Math.max(LEAST_SHARE, Math.min(0.5, FAIR_SHARES / Math.max(1, evidence.length)));
@@ -60,6 +60,10 @@ function verdictOf(
       verdict: 'amplifier',
       why: `It reads ${decibels(incoming)} and makes the error ${by} worse than its own.`,
     };
+  }
+  if (typeof local === 'number' && local < threshold && local < (incoming ?? Infinity)) {
+    const why = `Alone it has only ${decibels(local)}, but that cancels downstream: it makes ${percent(share)} of the error at the outputs.`;
+    return { verdict: 'harmless', why };
   }
   if (typeof accumulated === 'number' && accumulated < threshold) {
     const own = typeof local === 'number' ? `; alone it has ${decibels(local)}` : '';

@@ -6,6 +6,10 @@ import { QuantscopeError } from '../../shared/errors';
 import { preprocessOf } from '../../shared/recipe';
 import type { Report } from '../../shared/report';
 import type { Culprits, CulpritsInput } from '../../shared/verdicts';
+import { fewSamples } from '../causes/causes';
+import { extremesOf } from '../causes/extremes';
+import { layerCauses, measuredActivations } from '../causes/layerCauses';
+import { preprocessingCauses } from '../causes/preprocessing';
 import { onlyFloat, onlyQuantized } from '../contribution/layerVariants';
 import { pairOf } from '../contribution/pair';
 import { splitErrors } from '../contribution/split';
@@ -78,6 +82,8 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
     build: (names) => onlyFloat(pair, pick(names)),
   });
   const splits = await splitErrors({ ...context, pair, layers: [...layers.values()], samples });
+  const outlook = await extremesOf(prepared.model, measuredActivations(prepared), dataset, quiet);
+  const causes = layerCauses({ prepared, pair, stats, report, extremes: outlook });
   const evidence = [...layers.values()].map((layer) => evidenceOf(layer, report, only.layers, without.layers));
   const total = without.baseline.sqnr;
   const judged = judge(evidence, total, job.threshold ?? DEFAULT_THRESHOLD);
@@ -91,7 +97,12 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
       layers: layers.size,
       seconds: (performance.now() - started) / 1000,
     },
-    layers: judged.map((verdict) => ({ ...verdict, split: splits.get(verdict.layer) ?? null })),
+    causes: [...(await preprocessingCauses(prepared, recipe, baseDir, context)), ...fewSamples(outlook)],
+    layers: judged.map((verdict) => ({
+      ...verdict,
+      split: splits.get(verdict.layer) ?? null,
+      causes: causes.get(verdict.layer) ?? [],
+    })),
   };
   await writeFileAtomic(path.join(outDir, CULPRITS_FILE), `${JSON.stringify(culprits, null, 1)}\n`);
   return culprits;
