@@ -36,6 +36,8 @@ function subjectOf(change: RecipeChange): { readonly key: string; readonly what:
       return { key: 'activations', what: `${change.type} activations` };
     case 'opset':
       return { key: 'normalize', what: `opset ${change.opset}` };
+    case 'preprocess':
+      return { key: 'preprocess', what: 'images prepared otherwise' };
   }
 }
 
