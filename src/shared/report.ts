@@ -192,6 +192,8 @@ export interface Report {
   readonly accuracy: AccuracyReport | null;
   /** `null` where one run takes too long to measure several, or there was nothing to run. */
   readonly latency?: LatencyReport | null;
+  /** Microseconds of one run in kernels of no layer: changes between float, int8 and layouts. */
+  readonly conversions?: { readonly int8: number | null; readonly fp32: number | null };
   /** Float tensors that could not be compared, each with why. */
   readonly unmatched: readonly { readonly tensor: string; readonly why: string }[];
   /** Number of float tensors of the fp32 model that were compared. */

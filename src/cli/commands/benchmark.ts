@@ -1,7 +1,15 @@
-import type { BenchmarkEntry } from '../../shared/benchmark';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { readReport } from '../../core/reportFile';
+import type { Benchmark, BenchmarkEntry } from '../../shared/benchmark';
+import { QuantscopeError } from '../../shared/errors';
+import type { Report } from '../../shared/report';
+import { explainSpeed } from '../../shared/slowness';
 import { defineCommand } from '../command';
 import { bytes, milliseconds, number3, plural } from '../../shared/format';
-import { shapes, wholeNumber } from '../options';
+import { flag, shapes, wholeNumber } from '../options';
+import { speedText } from '../speed';
+import type { Style } from '../style';
 import { pathFrom } from '../summary';
 import { table, type Column } from '../table';
 import { jobOptions } from './shared';
@@ -9,7 +17,7 @@ import { jobOptions } from './shared';
 export const benchmark = defineCommand({
   name: 'benchmark',
   summary: 'Times models against each other, run alternately.',
-  usage: 'MODEL… [--threads 1] [--warmup 10] [--runs 100] [--trust] [--json]',
+  usage: 'MODEL…|REPORT --explain [--threads 1] [--warmup 10] [--runs 100] [--trust] [--json]',
   positional: {
     placeholder: 'MODEL…',
     many: true,
@@ -20,29 +28,56 @@ export const benchmark = defineCommand({
     warmup: wholeNumber('N', 0, 'Untimed rounds. Default 10.'),
     runs: wholeNumber('N', 1, 'Timed rounds; in each, every model runs once. Default 100.'),
     seed: wholeNumber('N', 0, 'Of the random inputs. Default 0.'),
+    explain: flag('Why int8 is not faster: instead of models, the report of a run, whose two models are timed.'),
     shape: shapes('Shape of an input whose dimensions are not fixed.'),
     trust: jobOptions.trust,
   },
   run: async ({ files, values }, { cwd, run }) => {
-    const { threads, warmup, runs, seed, shape } = values;
-    const input = {
-      models: files,
-      ...(threads === undefined ? {} : { threads }),
+    const { threads, warmup, runs, seed, shape, explain, trust } = values;
+    const settings = {
       ...(warmup === undefined ? {} : { warmup }),
       ...(runs === undefined ? {} : { runs }),
       ...(seed === undefined ? {} : { seed }),
       shapes: shape,
       baseDir: cwd,
     };
-    const result = await run('benchmark', input, { trusted: values.trust });
-    const settings = `${plural(result.runs, 'run')} each after ${result.warmup} to warm up, ${plural(result.threads, 'thread')}`;
+    const time = async (models: readonly string[], count: number | undefined): Promise<Benchmark> =>
+      run('benchmark', { models, ...(count === undefined ? {} : { threads: count }), ...settings }, { trusted: trust });
+    if (!explain) {
+      const result = await time(files, threads);
+      return { json: result, text: (style) => benchmarkText(result, cwd, style) };
+    }
+    const report = await readReport(path.resolve(cwd, files[0]));
+    const models = modelsOf(report, files.length);
+    const several = threads ?? os.availableParallelism();
+    const benchmarks = [await time(models, 1), ...(several > 1 ? [await time(models, several)] : [])];
+    const findings = explainSpeed(
+      report,
+      benchmarks.map(({ threads: used, entries }) => ({ threads: used, ratio: entries[1]?.ratio ?? NaN })),
+    );
     return {
-      json: result,
+      json: { benchmarks, conversions: report.conversions ?? null, findings },
       text: (style) =>
-        `${table(columns(cwd), result.entries, style)}\n\n${style.dim(`${settings}; speed is the median of paired ratios`)}`,
+        [...benchmarks.map((result) => benchmarkText(result, cwd, style)), speedText(report, findings, style)].join(
+          '\n\n',
+        ),
     };
   },
 });
+
+/** @throws `usage` */
+function modelsOf({ model, quantized, framework }: Report, files: number): readonly string[] {
+  if (files > 1) throw new QuantscopeError('usage', '`benchmark --explain` takes one report.');
+  if (quantized === null || framework !== 'onnx') {
+    throw new QuantscopeError('usage', 'The report has no ONNX model in int8 to time.');
+  }
+  return [model.path, quantized.path];
+}
+
+function benchmarkText(result: Benchmark, cwd: string, style: Style): string {
+  const settings = `${plural(result.runs, 'run')} each after ${result.warmup} to warm up, ${plural(result.threads, 'thread')}`;
+  return `${table(columns(cwd), result.entries, style)}\n\n${style.dim(`${settings}; speed is the median of paired ratios`)}`;
+}
 
 function columns(cwd: string): readonly Column<BenchmarkEntry>[] {
   return [

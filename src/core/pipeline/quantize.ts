@@ -142,6 +142,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
     outputs: analysis?.outputs ?? [],
     accuracy: accuracy.report,
     latency,
+    conversions: { int8: verification.int8?.overhead ?? null, fp32: verification.fp32?.overhead ?? null },
     unmatched: analysis?.unmatched ?? [],
     matched: analysis?.matched ?? 0,
     seconds: stages.finish(),

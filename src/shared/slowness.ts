@@ -1,0 +1,161 @@
+/** Why int8 is not faster, told from the layers' times of one report. Pure. */
+
+import { microseconds, number3, percent } from './format';
+import type { RecipeChange } from './fixes';
+import type { LayerReport, Report } from './report';
+
+export const SLOW_CAUSES = ['conversions', 'small-island', 'slow-kernel', 'missing-isa', 'threads'] as const;
+export type SlowCause = (typeof SLOW_CAUSES)[number];
+
+export interface SlowFinding {
+  readonly cause: SlowCause;
+  /** Layers that it concerns; empty where it is the whole model. */
+  readonly layers: readonly string[];
+  /** One sentence: what was measured. */
+  readonly message: string;
+  /** What to do, for people. */
+  readonly fix: string;
+  /** The same as edits of the recipe, where it is one. */
+  readonly changes: readonly RecipeChange[];
+}
+
+/** fp32 ÷ int8 at some number of threads, above 1 where int8 is faster. */
+export interface Speed {
+  readonly threads: number;
+  readonly ratio: number;
+}
+
+/** A layer that runs in int8 and gains nothing by it, at less than this, is left alone: it is timing noise. */
+const NOTABLE = 0.02;
+/** Less than this is noise of the timing of one kernel. */
+const SLOWER = 1.1;
+const CONVERSIONS_DEAR = 0.05;
+/** Of the gain on one thread, what has to be left on several. */
+const KEEPS = 0.8;
+
+/**
+ * @param speeds measured with one and with more threads; empty where that was not measured
+ * @returns the costliest kind first; empty where nothing stands out or the report has no times
+ */
+export function explainSpeed(report: Report, speeds: readonly Speed[] = []): SlowFinding[] {
+  const islands = smallIslands(report);
+  const inIslands = new Set(islands.flatMap(({ layers }) => layers));
+  return [
+    ...conversions(report),
+    ...islands,
+    ...slowKernels(report, inIslands),
+    ...missingIsa(report),
+    ...threads(speeds),
+  ];
+}
+
+function sum(layers: readonly LayerReport[], side: 'int8' | 'fp32'): number {
+  return layers.reduce((total, { time }) => total + (time[side] ?? 0), 0);
+}
+
+function keepFloat({ name }: LayerReport, because: string): RecipeChange {
+  return { kind: 'override', override: { select: name, quantize: false, because } };
+}
+
+function conversions({ conversions: between, layers }: Report): SlowFinding[] {
+  const all = sum(layers, 'int8') + (between?.int8 ?? 0);
+  const spent = (between?.int8 ?? 0) - (between?.fp32 ?? 0);
+  if (all === 0 || spent / all < CONVERSIONS_DEAR) return [];
+  const fallen = layers.filter(({ status }) => status === 'fallback').map(({ name }) => name);
+  const message = `Conversions between float, int8 and layouts take ${microseconds(spent)} more than in fp32, ${percent((100 * spent) / all)} of the int8 model.`;
+  const fix =
+    fallen.length > 0
+      ? 'Every layer that falls back in the middle of int8 layers needs two conversions: see `why not int8` of the layers named, or keep their int8 neighbours in float too.'
+      : 'Keep short runs of int8 layers between float ones in float, or quantize the float layers between them.';
+  return [{ cause: 'conversions', layers: fallen, message, fix, changes: [] }];
+}
+
+/** Runs of int8 layers that hang together, surrounded by float, and take as long as in fp32. */
+function smallIslands(report: Report): SlowFinding[] {
+  const islands = islandsOf(report.layers);
+  const total = sum(report.layers, 'fp32');
+  return islands.flatMap((layers): SlowFinding[] => {
+    const [int8, fp32] = [sum(layers, 'int8'), sum(layers, 'fp32')];
+    if (islands.length === 1 || fp32 === 0 || int8 < fp32 || int8 / total < NOTABLE / 2) return [];
+    const names = layers.map(({ name }) => name);
+    const message = `${names.length} int8 layers between float ones take ${microseconds(int8)}, in fp32 ${microseconds(fp32)}, conversions not counted.`;
+    const because = `int8 takes ${number3(int8 / fp32)} times as long as fp32`;
+    const fix = `Keep them in float: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}.`;
+    return [{ cause: 'small-island', layers: names, message, fix, changes: layers.map((l) => keepFloat(l, because)) }];
+  });
+}
+
+/** Connected by tensors that one writes and another reads. */
+function islandsOf(layers: readonly LayerReport[]): LayerReport[][] {
+  const int8 = layers.filter(({ status }) => status === 'quantized');
+  const island = new Map(int8.map((layer) => [layer, new Set([layer])]));
+  const writers = new Map<string, LayerReport>();
+  for (const layer of int8) {
+    for (const { name, role } of layer.tensors) if (role === 'output') writers.set(name, layer);
+  }
+  for (const layer of int8) {
+    for (const { name, role } of layer.tensors) {
+      const writer = role === 'input' ? writers.get(name) : undefined;
+      if (writer === undefined) continue;
+      const [mine, theirs] = [island.get(layer)!, island.get(writer)!];
+      if (mine === theirs) continue;
+      for (const member of mine) {
+        theirs.add(member);
+        island.set(member, theirs);
+      }
+    }
+  }
+  return [...new Set(island.values())].map((members) => [...members]);
+}
+
+function slowKernels({ layers }: Report, already: ReadonlySet<string>): SlowFinding[] {
+  const total = sum(layers, 'fp32');
+  const slow = layers
+    .filter(({ name, status, time }) => {
+      const { int8, fp32 } = time;
+      if (status !== 'quantized' || already.has(name) || int8 === null || fp32 === null || fp32 === 0) return false;
+      return int8 > SLOWER * fp32 && (int8 - fp32) / total > NOTABLE;
+    })
+    .toSorted((a, b) => lossOf(b) - lossOf(a));
+  return slow.map((layer): SlowFinding => {
+    const { name, op, kernel, time } = layer;
+    const times = `${microseconds(time.int8 ?? 0)} in int8, ${microseconds(time.fp32 ?? 0)} in fp32`;
+    const because = `int8 takes ${number3((time.int8 ?? 0) / (time.fp32 ?? 1))} times as long as fp32`;
+    return {
+      cause: 'slow-kernel',
+      layers: [name],
+      message: `${name} (${op}, kernel ${kernel ?? 'merged'}) takes ${times}.`,
+      fix: 'Keep it in float where its neighbours are float too; between int8 layers the two conversions may cost more.',
+      changes: [keepFloat(layer, because)],
+    };
+  });
+}
+
+/** What int8 loses against fp32, in microseconds; 0 where a time is missing. */
+export function lossOf({ time }: Pick<LayerReport, 'time'>): number {
+  return time.int8 === null || time.fp32 === null ? 0 : time.int8 - time.fp32;
+}
+
+function missingIsa({ environment }: Report): SlowFinding[] {
+  if (!environment.saturates) return [];
+  return [
+    {
+      cause: 'missing-isa',
+      layers: [],
+      message: `This CPU (${environment.cpu}) has no VNNI: its int8 products take three instructions where VNNI takes one.`,
+      fix: 'Measure on the CPU that the model is deployed on; name it by `isa` in the recipe.',
+      changes: [],
+    },
+  ];
+}
+
+function threads(speeds: readonly Speed[]): SlowFinding[] {
+  const [one, ...more] = speeds;
+  const many = more.at(-1);
+  // Where nothing is gained on one thread, nothing is lost on more.
+  if (one === undefined || many === undefined || one.ratio < SLOWER) return [];
+  if (many.ratio - 1 >= KEEPS * (one.ratio - 1)) return [];
+  const message = `int8 is ${number3(one.ratio)} times as fast on ${one.threads} thread, ${number3(many.ratio)} times on ${many.threads}: its layers are too short to share out.`;
+  const fix = 'Give the int8 session fewer threads (`intraOpNumThreads`), and run several inferences side by side.';
+  return [{ cause: 'threads', layers: [], message, fix, changes: [] }];
+}
