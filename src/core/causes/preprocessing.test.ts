@@ -18,5 +18,7 @@ describe('is the preprocessing that of the training', () => {
     assert.equal(likelier([0.05, 0.001]), undefined);
     assert.equal(likelier([2, 1.5]), undefined);
     assert.equal(likelier([2]), undefined);
+    // Better by far, and still nothing that the model can have seen.
+    assert.equal(likelier([1e6, 50]), undefined);
   });
 });

@@ -20,6 +20,8 @@ const SAMPLES = 8;
 const STRANGE = 0.1;
 /** So much nearer another preprocessing has to come to be believed. */
 const NEARER = 0.5;
+/** Nats from which no preprocessing tried is the one of the training. */
+const IMPLAUSIBLE = 1;
 
 export interface Moments {
   readonly mean: ArrayLike<number>;
@@ -43,7 +45,7 @@ export function divergence(seen: Moments, trained: Moments): number {
  */
 export function likelier([current = 0, ...others]: readonly number[]): number | undefined {
   const best = Math.min(...others);
-  return current > STRANGE && best < NEARER * current ? others.indexOf(best) + 1 : undefined;
+  return current > STRANGE && best < Math.min(IMPLAUSIBLE, NEARER * current) ? others.indexOf(best) + 1 : undefined;
 }
 
 /** Empty where the model has no such memory, the data are no colour images, or nothing is wrong. */
