@@ -7,6 +7,7 @@ export const STAGES = [
   'normalize',
   'plan',
   'calibrate',
+  'train',
   'convert',
   'verify',
   'analyze',

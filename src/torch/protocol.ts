@@ -63,6 +63,8 @@ export const preparedSchema = z.object({
 export type PreparedModel = z.infer<typeof preparedSchema>;
 
 export const calibratedSchema = z.object({ samples: z.number() });
+/** The loss on the samples held out, and whether it is the least so far. */
+export const distilledSchema = z.object({ loss: z.number().nullable(), best: z.boolean() });
 export const convertedSchema = z.object({ bytes: z.number() });
 
 const error = z.object({
@@ -128,7 +130,7 @@ export const raceSchema = z.object({ entries: z.array(z.object({ bytes: z.number
 export const timesSchema = z.object({ fp32: z.array(z.number()), int8: z.array(z.number()) });
 
 export const progressEventSchema = z.object({
-  stage: z.enum(['calibrate', 'convert', 'analyze', 'evaluate', 'benchmark']),
+  stage: z.enum(['calibrate', 'train', 'convert', 'analyze', 'evaluate', 'benchmark']),
   done: z.number(),
   total: z.number(),
   rate: z.number().optional(),

@@ -35,6 +35,7 @@ import {
   type LayerSettings,
   type Settings,
 } from './settings';
+import { train } from './train';
 import { verifySaved } from './verify';
 import type { TorchWorker } from './worker';
 
@@ -96,7 +97,9 @@ class TorchRun {
       throwIfCancelled(this.#context.signal);
       await rename(temporary, target);
       const text = `${JSON.stringify(report, null, 1)}\n`;
-      await writeFileAtomic(path.join(outDir, 'reproduce.py'), script);
+      const reproduction = path.join(outDir, 'reproduce.py');
+      if (script === undefined) await rm(reproduction, { force: true });
+      else await writeFileAtomic(reproduction, script);
       await writeFileAtomic(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
       await writeFileAtomic(path.join(outDir, REPORT_FILE), text);
       return report;
@@ -105,7 +108,10 @@ class TorchRun {
     }
   }
 
-  async #measure(temporary: string, target: string): Promise<{ readonly report: Report; readonly script: string }> {
+  async #measure(
+    temporary: string,
+    target: string,
+  ): Promise<{ readonly report: Report; readonly script: string | undefined }> {
     const { recipe, baseDir } = this.#job;
     const worker = this.#worker;
     const { signal } = this.#context;
@@ -123,11 +129,17 @@ class TorchRun {
     const data = await openData(this.#job, loaded, this.#context);
     this.#stages.enter('plan');
     const { prepared, overrides } = await this.#prepare(data);
-    await worker.ask(calibratedSchema, {
-      method: 'calibrate',
-      params: { total: data.calibration.count },
-      samples: data.calibration.samples(signal),
-    });
+    if (this.#settings.mode !== 'dynamic') {
+      await worker.ask(calibratedSchema, {
+        method: 'calibrate',
+        params: { total: data.calibration.count },
+        samples: data.calibration.samples(signal),
+      });
+    }
+    if (this.#settings.mode === 'qat') {
+      this.#stages.enter('train');
+      await train(worker, this.#job, data.calibration, this.#context);
+    }
     this.#stages.enter('convert');
     await worker.ask(convertedSchema, { method: 'convert', params: { path: temporary } });
     this.#stages.enter('analyze');
@@ -164,7 +176,10 @@ class TorchRun {
     });
     return {
       report,
-      script: await reproductionScript(worker, this.#job, loaded, data.calibration, path.dirname(target)),
+      script:
+        this.#settings.mode === 'static'
+          ? await reproductionScript(worker, this.#job, loaded, data.calibration, path.dirname(target))
+          : undefined,
     };
   }
 
@@ -179,6 +194,7 @@ class TorchRun {
           options: {
             backend: this.#settings.backend,
             engine: this.#settings.engine,
+            mode: this.#settings.mode,
             leaves: this.#settings.leaves,
             settings: this.#settings.global,
             overrides: Object.fromEntries(overrides),

@@ -2,11 +2,14 @@
 
 import torch
 from torch import fx, nn
-from torch.ao.quantization import FakeQuantizeBase, ObserverBase
+from torch.ao.nn.quantized import DeQuantize, Quantize
+from torch.ao.quantization import DeQuantStub, FakeQuantizeBase, ObserverBase, QuantStub
 
 from layers import KeepFloat
 
 _CONVERSIONS = (torch.quantize_per_tensor, torch.quantize_per_channel, torch.dequantize)
+# Identity is also what eager mode leaves where a module was fused, or an observer was.
+_PASSING = (KeepFloat, QuantStub, DeQuantStub, Quantize, DeQuantize, nn.Identity)
 _RELU = (torch.relu, nn.functional.relu, torch.relu_, "relu", "relu_")
 
 
@@ -21,7 +24,7 @@ def passes_on(node, module):
     if node.op == "call_method":
         return node.target == "dequantize"
     return node.op == "call_module" and (
-        is_observer(node, module) or isinstance(module.get_submodule(node.target), KeepFloat)
+        is_observer(node, module) or isinstance(module.get_submodule(node.target), _PASSING)
     )
 
 
@@ -109,4 +112,5 @@ def observer_of(node, module):
     for user in node.users:
         if isinstance(user, fx.Node) and is_observer(user, module):
             return module.get_submodule(user.target)
-    return None
+    # Eager mode observes by a hook.
+    return getattr(module.get_submodule(node.target), "activation_post_process", None) if node.op == "call_module" else None

@@ -6,6 +6,7 @@ from torch.ao.quantization.backend_config import get_native_backend_config
 
 from align import observer_of, source_of
 from compare import is_dynamic, module_of, multiply_adds, quantization_facts
+from qconfigs import DYNAMIC
 
 _MOVES = {
     *("view", "reshape", "flatten", "permute", "transpose", "squeeze", "unsqueeze", "contiguous", "getitem", "chunk"),
@@ -32,25 +33,25 @@ def supported_patterns():
     return found
 
 
-def describe_layers(comparison, layers, excluded, times):
+def describe_layers(comparison, layers, excluded, mode, times):
     """One dictionary for every layer of the report, in the order of the converted graph."""
     by_node = {layer.node: layer for layer in layers}
-    supported = supported_patterns()
+    supported = set(DYNAMIC) if mode == "dynamic" else supported_patterns()
     described = []
     for pair in comparison.pairs:
         layer = by_node.get(pair.chain[0].name)
         if layer is None:
             continue
         merged = [by_node[node.name] for node in pair.chain[1:] if node.name in by_node]
-        described.append(_describe(comparison, pair, layer, merged, excluded, supported, times))
+        described.append(_describe(comparison, pair, layer, merged, excluded, mode, supported, times))
     return described
 
 
-def _describe(comparison, pair, layer, merged, excluded, supported, times):
+def _describe(comparison, pair, layer, merged, excluded, mode, supported, times):
     node = pair.node
     facts = comparison.facts[node]
     ran = comparison.runs_int8(node)
-    reason = None if ran else _reason(comparison, pair, layer, facts, excluded, supported)
+    reason = None if ran else _reason(comparison, pair, layer, facts, excluded, mode, supported)
     fp32, int8 = times
     start = module_of(pair.chain[0], comparison.prepared)
     return {
@@ -76,7 +77,7 @@ def _sum(values):
     return sum(known) if known else None
 
 
-def _reason(comparison, pair, layer, facts, excluded, supported):
+def _reason(comparison, pair, layer, facts, excluded, mode, supported):
     if layer.name in excluded:
         return "excluded"
     if facts["output"] is None:
@@ -87,7 +88,9 @@ def _reason(comparison, pair, layer, facts, excluded, supported):
         return "data-movement"
     start = pair.chain[0]
     kind = type(module_of(start, comparison.prepared)) if start.op == "call_module" else start.target
-    return "runtime-not-fused" if kind in supported else "op-not-supported"
+    if kind in supported:
+        return "runtime-not-fused"
+    return "mode-skips-op" if mode == "dynamic" else "op-not-supported"
 
 
 def _kernel(node, converted, ran):

@@ -218,6 +218,7 @@ def _first_input(module):
         if kind == "Embedding":
             return "int64", ["batch", "tokens"]
         if kind in ("LSTM", "GRU", "RNN"):
-            return "float32", ["steps", "batch", weight.shape[1]]
+            order = ["batch", "steps"] if getattr(owner, "batch_first", False) else ["steps", "batch"]
+            return "float32", [*order, weight.shape[1]]
         break
     return "float32", ["batch"]

@@ -8,7 +8,7 @@ from torch.ao.quantization.quantize_fx import prepare_fx, prepare_qat_fx
 
 from failures import During
 from layers import KeepFloat, find_layers, hide_from_lowering, trace
-from qconfigs import changed, global_mapping
+from qconfigs import changed, dynamic_mapping, global_mapping
 
 
 class Prepared:
@@ -18,6 +18,8 @@ class Prepared:
         self.module = module
         self.layers = layers
         self.changes = changes
+        # Of eager mode: the observed module itself.
+        self.eager = None
 
 
 class Changes:
@@ -30,14 +32,14 @@ class Changes:
 
 
 def prepare(model, example, options, built):
-    """`options`: backend, settings, leaves, overrides ({layer name: {quantize, observer, …}}), qat."""
-    qat = options.get("qat", False)
+    """`options`: backend, settings, leaves, overrides ({layer name: {quantize, observer, …}}), mode."""
+    qat, dynamic = options["mode"] == "qat", options["mode"] == "dynamic"
     leaves = options.get("leaves", [])
     backend, settings = options["backend"], options["settings"]
     overrides = options.get("overrides", {})
     module = copy.deepcopy(model).train(qat)
     traced, scopes = trace(module, leaves)
-    mapping = global_mapping(backend, settings, qat)
+    mapping = dynamic_mapping(settings) if dynamic else global_mapping(backend, settings, qat)
     custom = PrepareCustomConfig().set_non_traceable_module_names(list(leaves))
     custom.set_non_traceable_module_classes([KeepFloat])
     changes = Changes()
@@ -45,12 +47,13 @@ def prepare(model, example, options, built):
         # Names of layers are known only when fused, so this is done twice where there is something to look up.
         plain = find_layers(traced, scopes, _nodes(_run(copy.deepcopy(module), mapping, example, custom, qat)), built)
         excluded = [layer for layer in plain if overrides.get(layer.name, {}).get("quantize") is False]
-        changes.hidden = {layer.node for layer in excluded}
+        # Only what has an activation that is quantized can be lowered by its neighbours.
+        changes.hidden = set() if dynamic else {layer.node for layer in excluded}
         if changes.hidden:
             hide_from_lowering(traced, changes.hidden)
             module = traced
         _apply(mapping, plain, overrides, options, _places(traced, {} if changes.hidden else scopes), changes)
-    observed = _run(module, mapping, example, custom, qat)
+    observed = _run(module, mapping, example, custom, qat).eval()
     return Prepared(observed, find_layers(traced, scopes, _nodes(observed), built), changes)
 
 
@@ -84,10 +87,12 @@ def _apply(mapping, layers, overrides, options, places, changes):
         settings = None
         if override.get("quantize") is False:
             qconfig = None
+        elif options["mode"] == "dynamic":
+            continue
         else:
             settings = {**options["settings"], **{key: value for key, value in override.items() if key != "quantize"}}
             ordinary = mapping_default(options)
-            qconfig = changed(ordinary, settings, options["backend"], options.get("qat", False))
+            qconfig = changed(ordinary, settings, options["backend"], options["mode"] == "qat")
         if layer.node in places:
             mapping.set_module_name_object_type_order(*places[layer.node], qconfig)
             changes.functions.append((places[layer.node], settings))
@@ -98,7 +103,7 @@ def _apply(mapping, layers, overrides, options, places, changes):
 
 
 def mapping_default(options):
-    return global_mapping(options["backend"], {}, options.get("qat", False)).global_qconfig
+    return global_mapping(options["backend"], {}, options["mode"] == "qat").global_qconfig
 
 
 def use_engine(engine):

@@ -1,13 +1,17 @@
 """The recipe's settings as a QConfigMapping of torch."""
 
 import torch
+from torch import nn
 from torch.ao.quantization import (
     FakeQuantize,
     MinMaxObserver,
     PerChannelMinMaxObserver,
     QConfig,
+    QConfigMapping,
+    default_dynamic_qconfig,
     get_default_qat_qconfig_mapping,
     get_default_qconfig_mapping,
+    per_channel_dynamic_qconfig,
 )
 
 from failures import Failure
@@ -65,4 +69,17 @@ def global_mapping(backend, settings, qat=False):
         own = {**settings, "granularity": None} if per_tensor_only else settings
         mapping.set_object_type(kind, changed(qconfig, own, backend, qat))
     mapping.set_global(changed(ordinary, settings, backend, qat))
+    return mapping
+
+
+# What `quantize_dynamic` of torch quantizes by default.
+DYNAMIC = (nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+
+
+def dynamic_mapping(settings):
+    """Weights in int8, activations at run time; one scale for each channel of Linear where the recipe says so."""
+    mapping = QConfigMapping()
+    for kind in DYNAMIC:
+        per_channel = kind is nn.Linear and settings.get("granularity") == "per-channel"
+        mapping.set_object_type(kind, per_channel_dynamic_qconfig if per_channel else default_dynamic_qconfig)
     return mapping

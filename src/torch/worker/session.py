@@ -9,12 +9,14 @@ from torch.ao.quantization.quantize_fx import convert_fx
 
 from compare import Comparison, first_tensor, time_nodes
 from describe import describe_layers
+from eager import convert_eager, prepare_eager
 from failures import During, Failure
-from loading import guess_inputs, load_model
+from loading import guess_inputs, load_model, load_object
 from prepare import prepare, use_engine
 from race import load_contestants, race
 from samples import Samples
 from script import script_text
+from training import Distillation
 
 # Timing every node of a large model a hundred times would take longer than all the rest.
 NODE_RUNS = 15
@@ -31,6 +33,7 @@ class Session:
         self._comparison = None
         self._options = {}
         self._contestants = []
+        self._distillation = None
 
     def _samples(self, stage, total):
         """The samples that follow on the wire, with progress after each."""
@@ -62,7 +65,11 @@ class Session:
         if self._example is None:
             raise Failure("data", "no sample came for the example input", "calibration.data")
         self._options = options
-        self._prepared = prepare(self._loaded.module, self._example, options, self._loaded.built)
+        model, built = self._loaded.module, self._loaded.built
+        if options["mode"] == "eager":
+            self._prepared = prepare_eager(model, options, built)
+        else:
+            self._prepared = prepare(model, self._example, options, built)
         with torch.no_grad(), During("model", "The model"):
             outputs = self._loaded.module(*self._example)
         return {
@@ -78,12 +85,36 @@ class Session:
                 count += 1
         return {"samples": count}
 
+    def do_train(self, reference, base):
+        """Calls the user's function with the prepared model in train mode; it may return another."""
+        train = load_object(reference, base, "torch.train")
+        with During("torch.train", reference):
+            result = train(self._prepared.module.train())
+        if isinstance(result, torch.nn.Module):
+            self._prepared.module = result
+        self._prepared.module.eval()
+        return {}
+
+    def do_distill(self, total, rate, learn):
+        """One pass over the samples that follow: how good the state is, and whether it is the best so far."""
+        if self._distillation is None:
+            self._distillation = Distillation(self._prepared.module, self._loaded.module, rate)
+        with During("calibration.data", "Training"):
+            return self._distillation.run(self._samples("train", total), learn)
+
+    def do_distilled(self):
+        self._distillation.finish()
+        return {}
+
     def do_convert(self, path):
         """Writes the int8 model as TorchScript to `path`."""
-        with During("model", "convert_fx"):
-            self._converted = convert_fx(copy.deepcopy(self._prepared.module)).eval()
+        if self._prepared.eager is not None:
+            module, self._converted = convert_eager(self._prepared, self._example)
+        else:
+            with During("model", "convert_fx"):
+                module = self._converted = convert_fx(copy.deepcopy(self._prepared.module)).eval()
         with During("model", "torch.jit.script"), torch.no_grad():
-            script = torch.jit.script(self._converted)
+            script = torch.jit.script(module)
             torch.jit.save(script, path)
         return {"bytes": os.path.getsize(path)}
 
@@ -101,7 +132,7 @@ class Session:
         overrides = self._options.get("overrides", {})
         excluded = {name for name, override in overrides.items() if override.get("quantize") is False}
         outputs = [{"index": index, "error": sums.result()} for index, sums in sorted(comparison.outputs.items())]
-        return {"layers": describe_layers(comparison, self._prepared.layers, excluded, times), "outputs": outputs}
+        return {"layers": describe_layers(comparison, self._prepared.layers, excluded, self._options["mode"], times), "outputs": outputs}
 
     def do_evaluate(self, total):
         """Sends the first output of both models for every sample."""

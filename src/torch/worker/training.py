@@ -1,0 +1,71 @@
+"""Trains the fake-quantized copy of a model to give what the fp32 model gives, without labels."""
+
+import copy
+
+import torch
+
+from compare import first_tensor
+
+BATCH = 16
+# Every fifth sample is not learned from: on those it is judged which state is best.
+HELD_OUT = 5
+MOST_HELD_OUT = 64
+
+
+class Distillation:
+    """Knowledge distillation from the fp32 model: the least squares of the outputs, relative to their power.
+
+    The student stays in eval mode: statistics of BatchNorm are frozen and nothing is dropped out, as at inference.
+    """
+
+    def __init__(self, student, teacher, rate):
+        self._student = student.eval()
+        self._teacher = teacher
+        self._optimizer = torch.optim.Adam(student.parameters(), lr=rate)
+        self._held_out = None
+        self._best = None, None
+
+    def run(self, samples, learn):
+        """One pass. Returns the loss on the samples held out, and whether it is the least so far."""
+        batch, held_out = [], []
+        for index, (_, inputs) in enumerate(samples):
+            if index % HELD_OUT == 0:
+                if self._held_out is None and len(held_out) < MOST_HELD_OUT:
+                    held_out.append(inputs)
+            elif learn:
+                batch.append(inputs)
+                if len(batch) == BATCH:
+                    self._step(batch)
+                    batch = []
+        if batch:
+            self._step(batch)
+        self._held_out = held_out if self._held_out is None else self._held_out
+        return self._judge()
+
+    def finish(self):
+        """Goes back to the best state."""
+        self._student.load_state_dict(self._best[1])
+
+    def _step(self, batch):
+        inputs = [torch.cat(parts) for parts in zip(*batch)]
+        self._optimizer.zero_grad()
+        self._loss(inputs).backward()
+        self._optimizer.step()
+
+    def _loss(self, inputs):
+        with torch.no_grad():
+            wanted = first_tensor(self._teacher(*inputs))
+        found = first_tensor(self._student(*inputs))
+        return (found - wanted).square().mean() / wanted.square().mean().clamp(min=1e-12)
+
+    def _judge(self):
+        self._student.apply(torch.ao.quantization.disable_observer)
+        with torch.no_grad():
+            losses = [float(self._loss(inputs)) for inputs in self._held_out]
+        self._student.apply(torch.ao.quantization.enable_observer)
+        loss = sum(losses) / len(losses)
+        least, _ = self._best
+        better = least is None or loss < least
+        if better:
+            self._best = loss, copy.deepcopy(self._student.state_dict())
+        return {"loss": loss, "best": better}
