@@ -233,3 +233,15 @@ test('fixes of the whole model', () => {
   const mse = { data: 'd', synthetic: false, samples: 1, observer: 'mse', skipped: [], cached: false } as const;
   assert.deepEqual(suggestRecipeFixes(report(others, { calibration: mse })), []);
 });
+
+test('PyTorch: weights per channel where its observers can, never for a transposed convolution or a recurrent module', () => {
+  const torch = (op: string, mode: Report['mode'] = 'static'): Report => {
+    const perTensor = layer('a', { op, tensors: [weight(null)] });
+    const made = report([perTensor, ...others], { framework: 'torch', backend: 'qnnpack', mode });
+    return Object.fromEntries(Object.entries(made).filter(([key]) => key !== 'target')) as unknown as Report;
+  };
+  assert.ok(kinds(torch('Conv2d')).includes('per-channel'));
+  assert.ok(suggestRecipeFixes(torch('Conv2d')).some(({ kind }) => kind === 'per-channel'));
+  assert.ok(!kinds(torch('ConvTranspose2d')).includes('per-channel'));
+  assert.ok(!kinds(torch('LSTM', 'dynamic')).includes('per-channel'));
+});

@@ -204,8 +204,13 @@ function isPerTensor({ status, tensors }: LayerReport): boolean {
   );
 }
 
-function mayBePerChannel({ recipe, target }: Report, { name, op }: LayerReport): boolean {
-  if (target === undefined || target.perTensorOps.includes(op)) return false;
+/** Their observers of PyTorch refuse one scale for each channel. */
+const TORCH_PER_TENSOR: readonly string[] = ['ConvTranspose1d', 'ConvTranspose2d', 'ConvTranspose3d'];
+
+function mayBePerChannel({ recipe, target, framework, mode }: Report, { name, op }: LayerReport): boolean {
+  // Recurrent modules of PyTorch's dynamic mode have one scale for each gate matrix.
+  const perTensorOps = framework === 'torch' && mode !== 'dynamic' ? TORCH_PER_TENSOR : target?.perTensorOps;
+  if (perTensorOps === undefined || perTensorOps.includes(op)) return false;
   const own = recipe.layers?.findLast(({ select }) => select === name)?.weights;
   return (weightOverride(own).granularity ?? weightOverride(recipe.weights).granularity) !== 'per-channel';
 }
