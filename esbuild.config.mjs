@@ -21,6 +21,7 @@ const PROGRAMS = [
   { entry: 'src/extension/recipeClient.ts', outfile: 'dist/recipeClient.js' },
   { entry: 'src/server/main.ts', outfile: 'dist/server.js' },
   { entry: 'webview/layers/main.ts', outfile: 'dist/webview/layers.js', platform: BROWSER },
+  { entry: 'webview/layers/layers.css', outfile: 'dist/webview/layers.css', platform: BROWSER },
 ];
 
 async function bundle({ entry, outfile, executable = false, platform = NODE }) {

@@ -216,7 +216,8 @@ export class Table {
         {
           type: 'button',
           title: `${label}; click to sort`,
-          'aria-label': label,
+          // A word is its own name; a sign is not.
+          'aria-label': title.length > 1 ? undefined : `${title} ${label}`.trim(),
           'data-key': `sort-${key}`,
           onclick: () => {
             this.#store.update({ sort: sortedBy(this.#store.state.sort, key) });

@@ -64,7 +64,8 @@ export function copySample(folder: string): void {
 const TRUST = { trusted: true, restricted: false } as const;
 type Trust = keyof typeof TRUST;
 
-class Session {
+/** For scripts; tests have {@link useVscode}. */
+export class Session {
   readonly #root = temporaryFolder('vscode');
   readonly #env: NodeJS.ProcessEnv;
   readonly #windows: Workbench[] = [];

@@ -105,6 +105,13 @@ export class Workbench {
     await this.#ready();
   }
 
+  /** As a user does, so that editors are kept; {@link reloadWindow} loses them. */
+  async reloadByCommand(): Promise<void> {
+    await this.runCommand('Developer: Reload Window');
+    await this.page.waitForEvent('framenavigated', { predicate: (frame) => frame === this.page.mainFrame() });
+    await this.#ready();
+  }
+
   async close(): Promise<void> {
     if (this.closed) return;
     // Leaving the page ends the window's extension host; closing alone would keep it for a reconnection.

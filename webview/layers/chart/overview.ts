@@ -69,6 +69,8 @@ export class Overview {
 
   #measure(): void {
     const { clientWidth: width, clientHeight: height } = this.element;
+    // Not laid out yet.
+    if (width === 0 || height === 0) return;
     this.#size = { width, height };
     this.#overlay.setAttribute('viewBox', `0 0 ${width} ${height}`);
     const { left, right } = this.#edges();

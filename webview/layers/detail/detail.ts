@@ -324,7 +324,8 @@ function reasonElement({ reason }: Layers, layer: number): Child {
 function tensorSection({ tensors, nodes }: LayerFacts): Child {
   return h(
     'section',
-    {},
+    // Wider than the pane, it scrolls.
+    { tabindex: 0, 'aria-label': 'Tensors' },
     h('h3', {}, 'Tensors ', h('span', { class: 'muted', text: plural(nodes.length, 'node') })),
     tensorTable(tensors),
   );
