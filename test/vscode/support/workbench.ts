@@ -262,7 +262,7 @@ export class Workbench {
 
   /** A view of the side bar by its title, such as `Models`. */
   view(title: string): Locator {
-    return this.page.locator('.pane', { has: this.page.locator(`.pane-header[aria-label^="${title} Section"]`) });
+    return this.page.locator('.pane', { has: this.page.locator(`.pane-header[aria-label^="${title}"]`) });
   }
 
   /** A row of a view's tree by its label. */

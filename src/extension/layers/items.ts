@@ -1,0 +1,117 @@
+/** Rows of the layers tree: label, number, icon and tooltip. */
+
+import * as vscode from 'vscode';
+import { printable } from '../../shared/format';
+import { REASONS } from '../../shared/reasons';
+import type { Status } from '../../shared/report';
+import type { CommandId } from '../ids';
+import { layerUri } from './decorations';
+import { errorText, type ListedLayer, type ListedTensor } from './layerList';
+import {
+  PAGE,
+  worstIn,
+  type LayerNode,
+  type MoreNode,
+  type ScopeNode,
+  type TensorNode,
+  type TreeNode,
+} from './layerNodes';
+
+export const STATUS_TITLES: Readonly<Record<Status, string>> = {
+  quantized: 'int8',
+  float: 'Float on purpose',
+  fallback: 'Fallback to float',
+};
+
+/** The shapes of the layer view. */
+const STATUS_ICONS: Readonly<Record<Status, vscode.ThemeIcon>> = {
+  quantized: new vscode.ThemeIcon('primitive-square', new vscode.ThemeColor('charts.blue')),
+  float: new vscode.ThemeIcon('circle-large-outline', new vscode.ThemeColor('descriptionForeground')),
+  fallback: new vscode.ThemeIcon('triangle-up', new vscode.ThemeColor('charts.yellow')),
+};
+
+const ROLE_ICONS: Readonly<Record<ListedTensor['role'], string>> = {
+  input: 'arrow-right',
+  weight: 'symbol-array',
+  bias: 'symbol-array',
+  output: 'arrow-left',
+};
+
+export interface RowContext {
+  readonly threshold: number;
+  readonly fixable: (layer: ListedLayer) => boolean;
+}
+
+const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
+
+export function treeItem(node: TreeNode, context: RowContext): vscode.TreeItem {
+  switch (node.kind) {
+    case 'scope':
+      return scopeItem(node);
+    case 'layer':
+      return layerItem(node, context);
+    case 'tensor':
+      return tensorItem(node);
+    case 'more':
+      return moreItem(node);
+  }
+}
+
+function scopeItem(node: ScopeNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(printable(node.label), node.parent === undefined ? Expanded : Collapsed);
+  item.id = node.id;
+  item.description = errorText(worstIn(node));
+  item.contextValue = 'scope';
+  return item;
+}
+
+function layerItem(node: LayerNode, { threshold, fixable }: RowContext): vscode.TreeItem {
+  const { layer, parent } = node;
+  const { name, op, status, local, reason } = layer;
+  const label = parent === undefined ? name : name.slice(name.lastIndexOf('/') + 1);
+  const item = new vscode.TreeItem(printable(label), layer.tensors.length > 0 ? Collapsed : None);
+  const number = errorText(local);
+  const resource = layerUri(layer, threshold);
+  item.id = node.id;
+  item.description = [printable(op), number].filter((part) => part !== '').join('  ');
+  item.iconPath = STATUS_ICONS[status];
+  item.contextValue = ['layer', status, ...(fixable(layer) ? ['fixable'] : [])].join(' ');
+  const said = [name, op, STATUS_TITLES[status], number, reason === null ? '' : REASONS[reason].sentence];
+  item.accessibilityInformation = { label: printable(said.filter((part) => part !== '').join(', ')) };
+  if (resource !== undefined) item.resourceUri = resource;
+  return item;
+}
+
+function tensorItem({ id, tensor }: TensorNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(tensor.role, None);
+  item.id = id;
+  item.description = tensor.facts;
+  item.iconPath = new vscode.ThemeIcon(ROLE_ICONS[tensor.role]);
+  item.contextValue = 'tensor';
+  return item;
+}
+
+function moreItem(node: MoreNode): vscode.TreeItem {
+  const item = new vscode.TreeItem(`Show ${Math.min(PAGE, node.left)} more of ${node.left}`, None);
+  item.id = node.id;
+  item.iconPath = new vscode.ThemeIcon('ellipsis');
+  item.contextValue = 'more';
+  const command: CommandId = 'quantscope.layers.showMore';
+  item.command = { command, title: 'Show More Layers', arguments: [node] };
+  return item;
+}
+
+export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
+  if (node.kind === 'tensor')
+    return new vscode.MarkdownString().appendText(`${printable(node.tensor.name)}\n${node.tensor.facts}`);
+  if (node.kind !== 'layer') return undefined;
+  const { name, op, status, kernel, reason, local, accumulated } = node.layer;
+  // Names are a model's: as text only, never as Markdown.
+  const text = new vscode.MarkdownString('**').appendText(printable(name)).appendMarkdown('**\n\n');
+  text.appendText(`${printable(op)} · ${STATUS_TITLES[status]}`);
+  if (kernel !== null) text.appendText(` · runs as ${printable(kernel)}`);
+  if (local !== undefined) text.appendMarkdown('\n\nLocal SQNR ').appendText(errorText(local));
+  if (accumulated !== undefined) text.appendMarkdown('\n\nAccumulated SQNR ').appendText(errorText(accumulated));
+  if (reason !== null) text.appendMarkdown(`\n\n${REASONS[reason].sentence} ${REASONS[reason].advice}`);
+  return text;
+}

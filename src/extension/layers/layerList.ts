@@ -1,0 +1,96 @@
+/** The layers of a report or of a look at a model, as the tree shows them. Pure. */
+
+import { decibels, number3, printable, shape } from '../../shared/format';
+import { plannedStatus, type Inspection } from '../../shared/inspection';
+import type { ReasonCode } from '../../shared/reasons';
+import type { Report, Status, TensorReport } from '../../shared/report';
+
+export interface ListedTensor {
+  readonly name: string;
+  readonly role: TensorReport['role'];
+  /** Shape, type, scale, zero point, range: what is known, in a line. */
+  readonly facts: string;
+}
+
+export interface ListedLayer {
+  readonly name: string;
+  /** With what is fused: `Conv+Relu`. */
+  readonly op: string;
+  readonly scope: string;
+  readonly status: Status;
+  readonly reason: ReasonCode | null;
+  readonly kernel: string | null;
+  /** In dB; Infinity for no error, `undefined` where it was not measured. */
+  readonly local: number | undefined;
+  readonly accumulated: number | undefined;
+  readonly tensors: readonly ListedTensor[];
+}
+
+export function layersOfReport({ layers }: Report): ListedLayer[] {
+  return layers.map(({ name, op, fused, scope, status, reason, kernel, local, accumulated, tensors }) => ({
+    ...{ name, scope, status, reason, kernel },
+    op: [op, ...fused].join('+'),
+    local: local === null ? undefined : (local.sqnr ?? Infinity),
+    accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
+    tensors: tensors.map((tensor) => ({ name: tensor.name, role: tensor.role, facts: tensorFacts(tensor) })),
+  }));
+}
+
+export function layersOfInspection({ layers }: Inspection): ListedLayer[] {
+  return layers.map((layer) => ({
+    name: layer.name,
+    op: [layer.op, ...layer.fused].join('+'),
+    scope: layer.scope,
+    status: plannedStatus(layer),
+    reason: layer.reason,
+    ...{ kernel: null, local: undefined, accumulated: undefined },
+    tensors: (['input', 'output'] as const).flatMap((role) =>
+      layer[`${role}s`].map((tensor) => ({
+        name: tensor.name,
+        role,
+        facts: `${shape(tensor.shape)} ${printable(tensor.type)}`,
+      })),
+    ),
+  }));
+}
+
+/** `17.2 dB`; `exact`; empty where nothing was measured. */
+export function errorText(value: number | undefined): string {
+  return value === undefined ? '' : decibels(value === Infinity ? null : value);
+}
+
+function tensorFacts({ shape: dims, quantization, range, observed }: TensorReport): string {
+  const span = range ?? observed;
+  return [
+    shape(dims),
+    ...(quantization === null
+      ? ['float']
+      : [
+          quantization.type,
+          ...(quantization.scale.length > 1 ? [`${quantization.scale.length} channels`] : []),
+          `s ${spanText(quantization.scale)}`,
+          `zp ${spanText(quantization.zeroPoint)}`,
+        ]),
+    ...(span === null ? [] : [`[${number3(span.min)}, ${number3(span.max)}]`]),
+  ].join('  ');
+}
+
+/** A weight may have more channels than arguments fit a call. */
+function spanText(values: readonly number[]): string {
+  const least = values.reduce((a, b) => Math.min(a, b), Infinity);
+  const most = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  return least === most ? number3(least) : `${number3(least)} … ${number3(most)}`;
+}
+
+/** Layers that make what a layer reads, or that read what it makes; in graph order. */
+export function neighbours(
+  layers: readonly ListedLayer[],
+  layer: ListedLayer,
+  direction: 'producer' | 'consumer',
+): ListedLayer[] {
+  const [own, other] = direction === 'producer' ? (['input', 'output'] as const) : (['output', 'input'] as const);
+  const names = new Set(layer.tensors.filter(({ role }) => role === own).map(({ name }) => name));
+  return layers.filter(
+    (candidate) => candidate !== layer && candidate.tensors.some(({ role, name }) => role === other && names.has(name)),
+  );
+}
