@@ -10,7 +10,11 @@ const SHEBANG = '#!/usr/bin/env node';
 
 const NODE = { platform: 'node', format: 'cjs', target: 'node20', external: ['onnxruntime-node', 'sharp', 'vscode'] };
 /** What is imported when it is needed stays a file of its own, so that activation does not read it. */
-const LAZY = { ...NODE, external: [...NODE.external, './recipeClient'], supported: { 'dynamic-import': false } };
+const LAZY = {
+  ...NODE,
+  external: [...NODE.external, './recipeClient', './recipeLibrary'],
+  supported: { 'dynamic-import': false },
+};
 const BROWSER = { platform: 'browser', format: 'iife', target: 'chrome122', minify: true };
 
 const PROGRAMS = [
@@ -19,6 +23,7 @@ const PROGRAMS = [
   { entry: 'src/core/calibrate/statsWorker.ts', outfile: 'dist/statsWorker.js' },
   { entry: 'src/extension/extension.ts', outfile: 'dist/extension.js', platform: LAZY },
   { entry: 'src/extension/recipeClient.ts', outfile: 'dist/recipeClient.js' },
+  { entry: 'src/extension/recipeLibrary.ts', outfile: 'dist/recipeLibrary.js' },
   { entry: 'src/server/main.ts', outfile: 'dist/server.js' },
   { entry: 'webview/layers/main.ts', outfile: 'dist/webview/layers.js', platform: BROWSER },
   { entry: 'webview/layers/layers.css', outfile: 'dist/webview/layers.css', platform: BROWSER },

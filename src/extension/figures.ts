@@ -44,6 +44,11 @@ function speedFigure({ latency }: Report): Figure | undefined {
   };
 }
 
+/** @param ratio time before ÷ time after */
+export function speedText(ratio: number): string {
+  return ratio < 1 ? `${number3(1 / ratio)}× slower` : `${number3(ratio)}× as fast`;
+}
+
 const STATUS_WORDS: Readonly<Record<Status, string>> = { quantized: 'int8', fallback: 'fallback', float: 'float' };
 
 export function countsText(counts: Report['counts']): string {
@@ -98,7 +103,7 @@ export function shortResult(report: Report): string {
       ? []
       : [accuracy.name === 'Top-1' ? accuracy.value : `${accuracy.name.toLowerCase()} ${accuracy.value}`]),
     ...(quantized === null || quantized.bytes === 0 ? [] : [`${number3(model.bytes / quantized.bytes)}× smaller`]),
-    ...(latency === undefined || latency === null ? [] : [`${number3(latency.ratio)}× as fast`]),
+    ...(latency === undefined || latency === null ? [] : [speedText(latency.ratio)]),
   ].join(', ');
 }
 

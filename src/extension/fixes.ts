@@ -9,7 +9,7 @@ import type { RecipeChange } from '../shared/fixes';
 import type { Recipe } from '../shared/recipe';
 import { folderOf, join, relativePath } from './entries';
 import { showFailure } from './failures';
-import { openRecipe, saveRecipe } from './recipes';
+import { openRecipe, recipeLibrary, saveRecipe } from './recipes';
 import { isRecipe, type ModelEntry } from './results';
 import { registerUserCommands, type Services } from './services';
 import { setting } from './settings';
@@ -44,7 +44,7 @@ async function applyFix(services: Services, target: unknown, change: unknown): P
   }
   const entry = await toEntry(services, found);
   const { recipe } = entry;
-  const { recipeEdits, applyChanges } = await import('../shared/recipeEdit');
+  const { recipeEdits, applyChanges } = await recipeLibrary();
   const edit = new vscode.WorkspaceEdit();
   if (entry.hasRecipe || (found instanceof vscode.Uri && isRecipe(found))) {
     const document = await openRecipe(recipe);
@@ -77,7 +77,7 @@ function isChange(value: unknown): value is RecipeChange {
 /** Where a model was quantized without a recipe, its report tells what would have stood in one. */
 async function firstRecipe({ results }: Services, entry: ModelEntry): Promise<string> {
   const report = await results.report(entry);
-  const { recipeText } = await import('../shared/recipeDocument');
+  const { recipeText } = await recipeLibrary();
   const folder = folderOf(entry.recipe.path);
   const model = relativePath(folder, entry.model.path);
   if (report === undefined) return recipeText({ model });

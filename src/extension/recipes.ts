@@ -4,6 +4,11 @@ import * as vscode from 'vscode';
 import { QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
 
+/** Loaded when it is first needed. */
+export function recipeLibrary(): Promise<typeof import('./recipeLibrary')> {
+  return import('./recipeLibrary');
+}
+
 /**
  * The recipe as it stands in the editor, which is saved, since engine and views read files.
  * @throws `file-not-found`, `recipe-invalid`
@@ -11,8 +16,7 @@ import type { Recipe } from '../shared/recipe';
 export async function readRecipe(uri: vscode.Uri): Promise<Recipe> {
   const document = await openRecipe(uri);
   if (document.isDirty) await document.save();
-  // YAML and schema libraries are larger than the rest of the extension: they are loaded when needed.
-  const { parseRecipe } = await import('../shared/recipeDocument');
+  const { parseRecipe } = await recipeLibrary();
   return parseRecipe(document.getText(), uri.fsPath).recipe;
 }
 

@@ -18,6 +18,7 @@ import {
   type Framework,
   type RecipeTarget,
 } from './entries';
+import { recipeLibrary } from './recipes';
 import { setContext } from './settings';
 
 /** A model with everything that belongs to it. One model has one folder of results, also with several recipes. */
@@ -231,9 +232,8 @@ async function beside(at: vscode.Uri, { base }: RecipeTarget): Promise<vscode.Ur
 
 /** A recipe that cannot be read is still one, of the model that has its name. */
 async function readTarget(recipe: vscode.Uri): Promise<RecipeTarget> {
-  // The YAML library is larger than the rest of the extension: it is loaded with the first recipe.
   const [{ parse }, content] = await Promise.all([
-    import('yaml'),
+    recipeLibrary(),
     vscode.workspace.fs.readFile(recipe).then(
       (bytes) => new TextDecoder().decode(bytes),
       () => '',

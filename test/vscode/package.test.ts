@@ -12,7 +12,16 @@ import { hostPlatform } from '../../scripts/package/build';
 import { nativeModules, PLATFORMS } from '../../scripts/package/contents';
 import { currentPackage } from './support/package';
 
-const PROGRAMS = ['cli', 'engine', 'extension', 'recipeClient', 'server', 'statsWorker', 'webview/layers'];
+const PROGRAMS = [
+  'cli',
+  'engine',
+  'extension',
+  'recipeClient',
+  'recipeLibrary',
+  'server',
+  'statsWorker',
+  'webview/layers',
+];
 const TEXTS = [
   'LICENSE.txt',
   'ThirdPartyNotices.txt',

@@ -3,6 +3,7 @@
 import type { Benchmark } from '../../shared/benchmark';
 import type { Evaluation } from '../../shared/evaluation';
 import { bytes, milliseconds, number3, percent, plural, printable } from '../../shared/format';
+import { speedText } from '../figures';
 
 export interface Compared {
   /** What the models are called, in the order of the entries. */
@@ -23,13 +24,9 @@ export function benchmarkSentence(name: string, { names, benchmark, accuracies }
       before === undefined || after === undefined
         ? ''
         : `, top-1 ${before.top1.toFixed(1)} → ${after.top1.toFixed(1)} %`;
-    return `${names[index + 1] ?? ''} takes ${milliseconds(entry.median)}, ${speedText(entry.ratio)} as ${names[0] ?? ''} (${milliseconds(first.median)})${accuracy}`;
+    return `${names[index + 1] ?? ''} takes ${milliseconds(entry.median)}, ${speedText(entry.ratio)} ${entry.ratio < 1 ? 'than' : 'as'} ${names[0] ?? ''} (${milliseconds(first.median)})${accuracy}`;
   });
   return `${name}: ${told.join('; ')}.`;
-}
-
-function speedText(ratio: number): string {
-  return `${number3(ratio)}× as fast`;
 }
 
 function threadsText({ threads, runs }: Benchmark): string {

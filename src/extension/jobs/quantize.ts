@@ -6,7 +6,7 @@ import type { Report } from '../../shared/report';
 import { QuantscopeError } from '../../shared/errors';
 import { showFailure } from '../failures';
 import { resultSentences } from '../figures';
-import { readRecipe } from '../recipes';
+import { readRecipe, recipeLibrary } from '../recipes';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
 import { baseName, mayRun } from '../targets';
@@ -38,7 +38,7 @@ async function writeFirstRecipe({ engine, results, log }: Services, entry: Model
     gaveUp.abort();
   });
   if (settings === undefined) return false;
-  const { newRecipeText } = await import('../../shared/newRecipe');
+  const { newRecipeText } = await recipeLibrary();
   const edit = new vscode.WorkspaceEdit();
   // Fails where a file has come there in the meantime.
   edit.createFile(recipe, { contents: new TextEncoder().encode(newRecipeText(settings)) });

@@ -117,12 +117,7 @@ function backendChoices(): Choice<BackendId>[] {
   const choice = (backend: BackendId): Choice<BackendId> => {
     return { label: BACKEND_TITLES[backend], description: backend, value: backend };
   };
-  return [
-    separator('This CPU'),
-    ...here.map(choice),
-    separator('Elsewhere: quantized by its rules, measured by their arithmetic here'),
-    ...elsewhere.map(choice),
-  ];
+  return [separator('This CPU'), ...here.map(choice), separator('Other targets'), ...elsewhere.map(choice)];
 }
 
 function separator(label: string): Choice<never> {
@@ -187,7 +182,7 @@ function preprocessChoices({ guess }: Inspection): Choice<Preprocessing>[] {
   const geometry = geometryOf(preprocess);
   return [
     separator('Guessed from the input of the model'),
-    { label: `$(lightbulb) ${guessText(preprocess)}`, detail: why, value: { preprocess, why } },
+    { label: `$(lightbulb) ${guessText(preprocess)}`, ...explained(why), value: { preprocess, why } },
     separator('Others'),
     ...presets
       .filter(([preset]) => preset !== preprocess.preset)
@@ -199,6 +194,14 @@ function preprocessChoices({ guess }: Inspection): Choice<Preprocessing>[] {
 }
 
 const NOTHING = 'Nothing';
+
+/** `what the input is: what follows. What to do.`, split over the lines of a choice, which are cut where they are long. */
+function explained(why: string): { readonly description?: string; readonly detail: string } {
+  const [, cause, consequence] = /^(.*?): (.*?)\.(?: |$)/.exec(why) ?? [];
+  return cause === undefined || consequence === undefined
+    ? { detail: why }
+    : { description: consequence, detail: cause };
+}
 
 /** Size and crop follow from the shape of the input, whatever the colours need. */
 function geometryOf({ resize, crop }: Preprocess): Pick<Preprocess, 'resize' | 'crop'> {
