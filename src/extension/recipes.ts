@@ -3,9 +3,10 @@
 import * as vscode from 'vscode';
 import { QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
+import type * as RecipeLibrary from './recipeLibrary';
 
 /** Loaded when it is first needed. */
-export function recipeLibrary(): Promise<typeof import('./recipeLibrary')> {
+export function recipeLibrary(): Promise<typeof RecipeLibrary> {
   return import('./recipeLibrary');
 }
 

@@ -160,6 +160,10 @@ const SYSTEM_ERRORS: Readonly<Record<string, ErrorCode>> = {
 export function toQuantscopeError(thrown: unknown, fallback: ErrorCode = 'internal'): QuantscopeError {
   if (thrown instanceof QuantscopeError) return thrown;
   if (!(thrown instanceof Error)) return new QuantscopeError(fallback, String(thrown));
+  // Of another bundle, whose class is another one.
+  if (thrown.name === 'QuantscopeError' && 'code' in thrown && 'hint' in thrown) {
+    return QuantscopeError.fromData(thrown as Error & ErrorData);
+  }
   if (thrown.name === 'AbortError')
     return new QuantscopeError('cancelled', 'The run was cancelled.', { cause: thrown });
   const errno = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
