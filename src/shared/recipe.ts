@@ -6,6 +6,9 @@
 
 import { z } from 'zod';
 import { QuantscopeError } from './errors';
+import { OBSERVERS } from './recipeValues';
+
+export { OBSERVERS, weightOverride, type ObserverId } from './recipeValues';
 
 export const BACKEND_IDS = [
   'ort-cpu',
@@ -19,9 +22,6 @@ export const BACKEND_IDS = [
   'openvino',
 ] as const;
 export type BackendId = (typeof BACKEND_IDS)[number];
-
-export const OBSERVERS = ['min-max', 'moving-average', 'percentile', 'entropy', 'mse'] as const;
-export type ObserverId = (typeof OBSERVERS)[number];
 
 export const MODES = ['static', 'dynamic', 'weight-only'] as const;
 export type Mode = (typeof MODES)[number];
@@ -251,11 +251,8 @@ export const recipeSchema = z.strictObject({
 });
 export type Recipe = z.infer<typeof recipeSchema>;
 
-/** The recipe's `activations` and `weights` may be a bare type; this is the long form. */
+/** The recipe's `activations` may be a bare type; this is the long form. */
 export function activationOverride(value: Recipe['activations']): z.infer<typeof activationSchema> {
-  return typeof value === 'string' ? { type: value } : (value ?? {});
-}
-export function weightOverride(value: Recipe['weights']): z.infer<typeof weightSchema> {
   return typeof value === 'string' ? { type: value } : (value ?? {});
 }
 

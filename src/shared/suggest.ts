@@ -4,7 +4,8 @@
  */
 
 import type { Fix, FixKind, RecipeChange } from './fixes';
-import { weightOverride, type BackendId, type LayerOverride, type ObserverId } from './recipe';
+import type { BackendId, LayerOverride } from './recipe';
+import { weightOverride, type ObserverId } from './recipeValues';
 import type { LayerReport, Report, TensorReport } from './report';
 
 /**

@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { createHash } from 'node:crypto';
 import type { Report } from '../../shared/report';
 import type { ViewSource } from '../../shared/viewProtocol';
+import { recipeLibrary } from '../recipes';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
 import { reportId, type Base } from './reportView';
@@ -82,8 +83,7 @@ async function newerThan(
 }
 
 async function isOtherRecipe(bytes: Uint8Array, report: Report): Promise<boolean> {
-  // The parsers of YAML and of recipes are larger than the rest of the extension.
-  const { examineRecipe } = await import('../../shared/recipeDocument');
+  const { examineRecipe } = await recipeLibrary();
   const { recipe } = examineRecipe(new TextDecoder().decode(bytes));
   return JSON.stringify(recipe) !== JSON.stringify(report.recipe);
 }

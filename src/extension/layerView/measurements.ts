@@ -1,7 +1,7 @@
 /** What the engine measured of a layer, as the layer view draws it. Pure. */
 
 import type { ActivationDetails, HistogramView, LayerDetails, WeightDetails } from '../../shared/details';
-import { OBSERVERS } from '../../shared/recipe';
+import { OBSERVERS } from '../../shared/recipeValues';
 import type { QuantParams } from '../../shared/report';
 import type { ActivationView, LayerMeasurements, WeightView } from '../../shared/viewProtocol';
 
