@@ -19,6 +19,7 @@ const BROWSER = { platform: 'browser', format: 'iife', target: 'chrome122', mini
 
 const PROGRAMS = [
   { entry: 'src/cli/main.ts', outfile: 'dist/cli.js', executable: true },
+  { entry: 'src/cli/mcp/main.ts', outfile: 'dist/mcp.js' },
   { entry: 'src/engine/main.ts', outfile: 'dist/engine.js' },
   { entry: 'src/core/calibrate/statsWorker.ts', outfile: 'dist/statsWorker.js' },
   { entry: 'src/extension/extension.ts', outfile: 'dist/extension.js', platform: LAZY },

@@ -55,7 +55,7 @@ async function cli(args: readonly string[], answers: Answers = {}, tty = false):
     ...{ cwd, env: {}, version: '1.2.3', signal: new AbortController().signal },
     ...{ stdout: output('stdout'), stderr: output('stderr') },
     engine: engine as unknown as EngineClient,
-    languageServer: async () => EXIT.engineFailure,
+    serve: async () => EXIT.engineFailure,
   });
   return { exit, ...written, calls, disposed };
 }
@@ -111,9 +111,11 @@ describe('help and version', () => {
     }
   });
 
-  test('the language server prints for itself, and its exit status counts', async () => {
-    assert.deepEqual(await cli(['lsp', '--stdio']), { exit: 3, stdout: '', stderr: '', calls: [], disposed: 1 });
-    assert.match((await cli(['lsp', '--stdoi'])).stderr, /--stdio/);
+  test('a server prints for itself, and its exit status counts', async () => {
+    for (const name of ['lsp', 'mcp']) {
+      assert.deepEqual(await cli([name, '--stdio']), { exit: 3, stdout: '', stderr: '', calls: [], disposed: 1 });
+      assert.match((await cli([name, '--stdoi'])).stderr, /--stdio/);
+    }
   });
 
   test('version', async () => {

@@ -7,6 +7,7 @@ import { COMMANDS } from './commands';
 import type { Command, Output, Services } from './command';
 import { printable, printableLines } from '../shared/format';
 import { commandHelp, programHelp } from './help';
+import type { ProgramName } from './program';
 import { progressLine, type LineOutput } from './progressLine';
 import { styleFor } from './style';
 
@@ -19,7 +20,7 @@ export interface Terminal {
   readonly signal: AbortSignal;
   readonly version: string;
   readonly engine: Pick<EngineClient, 'request' | 'dispose'>;
-  readonly languageServer: (signal: AbortSignal) => Promise<ExitStatus>;
+  readonly serve: (name: ProgramName, signal: AbortSignal) => Promise<ExitStatus>;
 }
 
 /** Runs one command line. Never throws: every failure is printed and becomes an exit status. */
@@ -43,7 +44,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
       progress.clear();
       if (!json) stderr.write(`${printable(line)}\n`);
     },
-    languageServer: () => terminal.languageServer(terminal.signal),
+    serve: (name) => terminal.serve(name, terminal.signal),
   };
   try {
     const output = await dispatch(argv, options, terminal, services);

@@ -4,6 +4,7 @@ import { QuantscopeError, type ExitStatus } from '../shared/errors';
 import type { OnProgress } from '../shared/progress';
 import type { JobName, JobOptions, Jobs } from '../shared/protocol';
 import { flag, parseOptions, type Options, type Values } from './options';
+import type { ProgramName } from './program';
 import type { Style } from './style';
 
 /** What commands may use of the world besides files. */
@@ -18,8 +19,8 @@ export interface Services {
   ) => Promise<Jobs[N]['output']>;
   /** One line for people about a job that goes on, on standard error. */
   readonly say: (line: string) => void;
-  /** Runs the language server on the streams of this program until the editor ends it. */
-  readonly languageServer: () => Promise<ExitStatus>;
+  /** Runs a server on the streams of this program until the editor or agent ends it. */
+  readonly serve: (name: ProgramName) => Promise<ExitStatus>;
 }
 
 /** One result in two forms: the document of `--json`, and the text for people. */

@@ -9,9 +9,9 @@ import { fixes } from './commands/fixes';
 import { init } from './commands/init';
 import { inspect } from './commands/inspect';
 import { layers } from './commands/layers';
-import { lsp } from './commands/lsp';
 import { quantize } from './commands/quantize';
 import { run } from './commands/run';
+import { lsp, mcp } from './commands/servers';
 import { tune } from './commands/tune';
 
 export const COMMANDS: readonly Command[] = [
@@ -27,4 +27,5 @@ export const COMMANDS: readonly Command[] = [
   evaluate,
   benchmark,
   lsp,
+  mcp,
 ];

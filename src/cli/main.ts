@@ -4,7 +4,7 @@ import { VERSION } from '../core/version';
 import { EngineClient } from '../engine/client';
 import { EXIT } from '../shared/errors';
 import { runCli } from './app';
-import { runLanguageServer } from './languageServer';
+import { runProgram } from './program';
 import type { LineOutput } from './progressLine';
 
 const DEFAULT_COLUMNS = 80;
@@ -38,7 +38,7 @@ void runCli(process.argv.slice(2), {
   signal: controller.signal,
   version: VERSION,
   engine: new EngineClient({ version: VERSION }),
-  languageServer: runLanguageServer,
+  serve: runProgram,
 }).then((status) => {
   // Not `process.exit`: what is written to a pipe may not have left yet.
   process.exitCode = status;

@@ -1,8 +1,14 @@
 /** Options and steps that several commands share. */
 
+import { stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import { readRecipe, recipePath } from '../../core/recipeFile';
+import { readReport, REPORT_FILE } from '../../core/reportFile';
+import { QuantscopeError } from '../../shared/errors';
 import type { JobOptions } from '../../shared/protocol';
 import { BACKEND_IDS } from '../../shared/recipe';
 import { byteSize, choice, flag, wholeNumber } from '../options';
+import { defaultOutDir } from '../summary';
 
 export const backend = choice('B', BACKEND_IDS, 'Whose rules decide what runs in int8.', 'backend-unknown');
 
@@ -25,4 +31,36 @@ export function toJobOptions(values: {
     ...(values['memory-cap'] === undefined ? {} : { memoryCapBytes: values['memory-cap'] }),
     trusted: values.trust,
   };
+}
+
+/**
+ * The report, and the folder that the paths of its recipe start from.
+ * @param file an absolute path: a recipe that was run, a report, or the folder that holds it
+ * @throws `file-not-found`, `recipe-invalid`, `report-invalid`
+ */
+export async function locateReport(
+  file: string,
+  cwd: string,
+): Promise<{ readonly report: string; readonly baseDir: string }> {
+  if (/\.ya?ml$/.test(file)) {
+    const { recipe } = await readRecipe(file);
+    const baseDir = path.dirname(file);
+    const report = path.join(defaultOutDir(path.resolve(baseDir, recipe.model)), REPORT_FILE);
+    if (await exists(report)) return { report, baseDir };
+    throw new QuantscopeError('file-not-found', 'This recipe has not been run yet, so there is no report.', {
+      hint: 'Run it first: `quantscope run RECIPE`.',
+    });
+  }
+  const { model } = await readReport(file);
+  const report = path.extname(file) === '.json' ? file : path.join(file, REPORT_FILE);
+  // A run without a recipe file was started with paths as seen from the current folder.
+  const recipe = recipePath(model.path);
+  return { report, baseDir: (await exists(recipe)) ? path.dirname(recipe) : cwd };
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }

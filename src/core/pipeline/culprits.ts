@@ -1,6 +1,5 @@
 /** The job that finds where the error comes from: what each layer contributes, and of what kind its error is. */
 
-import { readFile, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { QuantscopeError } from '../../shared/errors';
 import { preprocessOf } from '../../shared/recipe';
@@ -15,6 +14,7 @@ import { pairOf } from '../contribution/pair';
 import { splitErrors } from '../contribution/split';
 import { sweep } from '../contribution/sweep';
 import { judge, type Evidence } from '../contribution/verdict';
+import { CULPRITS_FILE } from '../culpritsFile';
 import { openDataset } from '../data/dataset';
 import { writeFileAtomic } from '../files';
 import type { PlannedLayer } from '../plan/types';
@@ -28,7 +28,6 @@ import type { JobContext } from './types';
 const DEFAULT_SAMPLES = 100;
 const SWEEP_SAMPLES = 16;
 const DEFAULT_THRESHOLD = 20;
-export const CULPRITS_FILE = 'culprits.json';
 
 /**
  * Writes `culprits.json` beside the report.
@@ -128,18 +127,4 @@ function evidenceOf(
     accumulated: row?.accumulated?.sqnr,
     incoming: incoming.length === 0 ? undefined : Number.isFinite(worst) ? worst : null,
   };
-}
-
-/** The culprits of a run, where they were found after it; `undefined` where there are none yet. */
-export async function readCulprits(folder: string, report: Report): Promise<Culprits | undefined> {
-  const file = path.join(folder, CULPRITS_FILE);
-  if (
-    !(await stat(file).then(
-      (found) => found.isFile(),
-      () => false,
-    ))
-  )
-    return undefined;
-  const culprits = JSON.parse(await readFile(file, 'utf8')) as Culprits;
-  return culprits.report === report.created ? culprits : undefined;
 }

@@ -9,7 +9,7 @@ import { changeRecipe } from '../../shared/recipeEdit';
 import type { Report } from '../../shared/report';
 import { suggestFixes, suggestRecipeFixes } from '../../shared/suggest';
 import { byBlame, type Culprits } from '../../shared/verdicts';
-import { readCulprits } from '../pipeline/culprits';
+import { readCulprits } from '../culpritsFile';
 import type { JobContext } from '../pipeline/types';
 import { readReport, resultFolder } from '../reportFile';
 import { Trials } from './trials';

@@ -1,0 +1,128 @@
+/** What the tools answer: small documents, paged where they may be long. Pure. */
+
+import type { Benchmark } from '../../shared/benchmark';
+import type { Culprits } from '../../shared/verdicts';
+import { checkGates } from '../../shared/gates';
+import type { Prices } from '../../shared/price';
+import { priceText } from '../../shared/priceText';
+import { REASONS } from '../../shared/reasons';
+import type { LayerReport, Report } from '../../shared/report';
+import { suggestFixes } from '../../shared/suggest';
+import type { Tuning } from '../../shared/tuning';
+import type { Sort } from '../layers';
+import { sortLayers } from '../layers';
+
+/** Three digits are what the measurements are worth, and what an agent can compare. */
+function round(value: number | null | undefined): number | null {
+  return value === null || value === undefined || !Number.isFinite(value) ? null : Number(value.toPrecision(3));
+}
+
+export interface Page {
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** @param page offsets count from 0 */
+export function layersAnswer(report: Report, sort: Sort, { offset, limit }: Page): object {
+  const sorted = sortLayers(report.layers, sort);
+  const end = Math.min(sorted.length, offset + limit);
+  return {
+    total: sorted.length,
+    counts: report.counts,
+    layers: sorted.slice(offset, end).map(rowOf),
+    ...(end < sorted.length ? { nextOffset: end } : {}),
+  };
+}
+
+function rowOf({ name, op, status, reason, local, accumulated, time }: LayerReport): object {
+  return {
+    ...{ name, op, status },
+    ...(reason === null ? {} : { reason }),
+    localSqnr: decibelsOf(local),
+    accumulatedSqnr: decibelsOf(accumulated),
+    int8Microseconds: round(time.int8),
+    fp32Microseconds: round(time.fp32),
+  };
+}
+
+/** `null` where nothing was measured. */
+function decibelsOf(error: LayerReport['local']): number | 'exact' | null {
+  return error === null ? null : error.sqnr === null ? 'exact' : round(error.sqnr);
+}
+
+/** `undefined` for a layer that the report lacks. */
+export function layerAnswer(report: Report, culprits: Culprits | undefined, name: string): object | undefined {
+  const layer = report.layers.find((other) => other.name === name);
+  if (layer === undefined) return undefined;
+  const verdict = culprits?.layers.find((other) => other.layer === name);
+  return {
+    ...rowOf(layer),
+    kernel: layer.kernel,
+    fused: layer.fused,
+    macs: layer.macs,
+    saturation: round(layer.saturation),
+    worstSample: layer.accumulated?.worst.sample ?? null,
+    ...(layer.reason === null ? {} : { why: REASONS[layer.reason].sentence, advice: REASONS[layer.reason].advice }),
+    ...(verdict === undefined ? {} : { verdict: verdict.verdict, because: verdict.why, share: round(verdict.share) }),
+    tensors: layer.tensors.map(({ name: tensor, role, observed, range, quantization }) => ({
+      ...{ name: tensor, role },
+      observed: observed === null ? null : [round(observed.min), round(observed.max)],
+      range: range === null ? null : [round(range.min), round(range.max)],
+      type: quantization?.type ?? 'float32',
+      scales: quantization?.scale.length ?? 0,
+    })),
+    fixes: suggestFixes(report, name).map(({ title, detail, change }) => ({ title, detail, change })),
+  };
+}
+
+export function runAnswer(report: Report, file: string): object {
+  const worst = report.outputs.toSorted((a, b) => (a.error.sqnr ?? Infinity) - (b.error.sqnr ?? Infinity))[0];
+  const gates = checkGates(report);
+  return {
+    report: file,
+    model: report.quantized?.path ?? null,
+    counts: report.counts,
+    output: worst === undefined ? null : { name: worst.name, sqnr: decibelsOf(worst.error) },
+    accuracy: report.accuracy,
+    bytes: { fp32: report.model.bytes, int8: report.quantized?.bytes ?? null },
+    timeRatio: round(report.latency === undefined || report.latency === null ? null : 1 / report.latency.ratio),
+    gates: gates.map(({ gate, passed, message }) => ({ gate, passed, message })),
+    warnings: report.warnings.slice(0, 5),
+  };
+}
+
+export function pricesAnswer({ fixes, samples, start }: Prices): object {
+  return {
+    samples,
+    start: { ...start, sqnr: round(start.sqnr) },
+    fixes: fixes.map(({ fix, layer, price, why }) => ({
+      ...{ title: fix.title, layer, change: fix.change },
+      price: price === null ? `not possible: ${why ?? ''}` : priceText(price),
+    })),
+  };
+}
+
+export function tuneAnswer({ best, start, points, complete, seconds }: Tuning, recipe: string): object {
+  const figures = ({ sqnr, top1, agreement, macs, latencyRatio, reached }: Tuning['best']): object => ({
+    ...{ reached, top1, agreement },
+    sqnr: round(sqnr),
+    int8MultiplyAdds: round(macs),
+    timeRatio: round(latencyRatio),
+  });
+  return {
+    ...{ complete, tried: points.length, seconds: round(seconds) },
+    start: figures(start),
+    best: { ...figures(best), changes: best.changes },
+    recipe,
+  };
+}
+
+/** Milliseconds. */
+export function benchmarkAnswer({ entries, threads, runs }: Benchmark): object {
+  const rows = entries.map(({ model, median, p95, ratio, bytes }) => ({
+    model,
+    ...{ median: round(median), p95: round(p95), timesFaster: round(ratio) },
+    bytes,
+  }));
+  return { threads, runs, models: rows };
+}
