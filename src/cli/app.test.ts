@@ -32,7 +32,7 @@ interface Ran {
 
 type Answers = Partial<Record<JobName, unknown>>;
 
-async function cli(args: readonly string[], answers: Answers = {}, tty = false): Promise<Ran> {
+async function cli(args: readonly string[], answers: Answers = {}, tty = false, signal?: AbortSignal): Promise<Ran> {
   const written = { stdout: '', stderr: '' };
   const calls: Call[] = [];
   let disposed = 0;
@@ -52,7 +52,7 @@ async function cli(args: readonly string[], answers: Answers = {}, tty = false):
     },
   };
   const exit = await runCli(args, {
-    ...{ cwd, env: {}, version: '1.2.3', signal: new AbortController().signal },
+    ...{ cwd, env: {}, version: '1.2.3', signal: signal ?? new AbortController().signal },
     ...{ stdout: output('stdout'), stderr: output('stderr') },
     engine: engine as unknown as EngineClient,
     serve: async () => EXIT.engineFailure,
@@ -124,6 +124,23 @@ describe('help and version', () => {
 });
 
 describe('errors', () => {
+  test('a cancelled search shows what it has found, and ends with the status of a cancelled one', async () => {
+    writeFileSync(path.join(cwd, 'cancelled.quant.yaml'), 'model: net.onnx\n');
+    const point = { ...{ changes: [], sqnr: 30, agreement: null, top1: null }, latencyRatio: null };
+    const start = { ...point, bytes: 1, macs: 100, reached: true };
+    const tune = {
+      ...{ start, best: start, points: [start], complete: false },
+      top1Fp32: null,
+      samples: 1,
+      seconds: 1,
+    };
+    const args = ['tune', 'cancelled.quant.yaml', '--min-sqnr', '20'];
+    assert.equal((await cli(args, { tune })).exit, 0);
+    const ran = await cli(args, { tune }, false, AbortSignal.abort());
+    assert.equal(ran.exit, 130);
+    assert.match(ran.stdout, /30\.0 dB/);
+  });
+
   const crash = new QuantscopeError('engine-crashed', 'It ended\u001b[2J.');
   const cases: readonly (readonly [args: readonly string[], answers: Answers, exit: ExitStatus, code: string])[] = [
     [[], {}, 2, 'usage'],

@@ -52,6 +52,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     if (typeof output === 'number') return output;
     if (typeof output === 'string') stdout.write(`${output}\n`);
     else stdout.write(json ? `${JSON.stringify(output.json)}\n` : `${output.text(styleFor(stdout.isTTY, env))}\n`);
+    // A cancelled job may still have something to show, but whoever started it must not take it for done.
+    if (terminal.signal.aborted) return EXIT.cancelled;
     return typeof output === 'string' ? EXIT.ok : (output.exit ?? EXIT.ok);
   } catch (error) {
     progress.clear();

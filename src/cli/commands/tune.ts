@@ -46,7 +46,6 @@ export const tune = defineCommand({
       say(pointLine(tuning.points.at(-1)!, tuning));
     };
     let tuning: Tuning;
-    let cancelled = false;
     try {
       tuning = await run('tune', input, toJobOptions(values), (progress) => {
         if (progress.tuning !== undefined) follow(progress.tuning);
@@ -55,14 +54,13 @@ export const tune = defineCommand({
       if (toQuantscopeError(error).code !== 'cancelled' || last === undefined) throw error;
       // What a cancelled search found so far is still found.
       tuning = last;
-      cancelled = true;
     }
     const text = tunedRecipe(await readFile(location, 'utf8'), tuning.best.changes);
     if (values.write) await writeFileAtomic(location, text);
     return {
       json: { ...tuning, recipe: text },
       text: (style) => tuningText(tuning, { text, written: values.write ? pathFrom(cwd, location) : undefined }, style),
-      exit: cancelled ? EXIT.cancelled : tuning.best.reached ? EXIT.ok : EXIT.gateFailed,
+      exit: tuning.best.reached ? EXIT.ok : EXIT.gateFailed,
     };
   },
 });
