@@ -3,6 +3,7 @@
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 import { eventually } from './eventually';
 import type { OpenOptions } from './session';
+import { followMenu } from './menus';
 
 /** Themes by kind: what the setting and the picker call them, and the class of a workbench that draws in this kind. */
 export const THEMES = {
@@ -231,12 +232,7 @@ export class Workbench {
 
   /** Right-clicks anything and follows the menu. */
   async contextMenu(target: Locator, labels: readonly string[]): Promise<void> {
-    await target.click({ button: 'right' });
-    for (const label of labels) await this.#menuItem(label).click();
-  }
-
-  #menuItem(label: string): Locator {
-    return this.page.locator('.monaco-menu .action-item', { hasText: exactly(label) }).last();
+    await followMenu(this.page, target, labels.map(exactly));
   }
 
   /** The items of the context menu of anything, below the submenus named by `labels`; the menu is closed again. */
