@@ -168,12 +168,12 @@ export class Detail {
         : [['Place', 'Among the layers in int8.', [`${rank + 1} of ${layers.ranked} worst`]] as const]),
       [
         'Time',
-        'Of its kernels in one inference: fp32, then int8.',
+        'Of its kernels in one inference: fp32, then int8, and how many times as fast that is.',
         [
           `${time(fp32[layer]!)} → `,
           h('b', { text: time(int8[layer]!) }),
           Number.isFinite(faster)
-            ? h('span', { class: `change ${faster >= 1 ? 'better' : 'worse'}`, text: ` ${factor(faster)} as fast` })
+            ? h('span', { class: `change ${faster >= 1 ? 'better' : 'worse'}`, text: ` ${factor(faster)}` })
             : null,
         ],
       ],
