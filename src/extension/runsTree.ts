@@ -71,7 +71,7 @@ class RunRows implements vscode.TreeDataProvider<RunEntry>, vscode.Disposable {
   }
 
   async getTreeItem(run: RunEntry): Promise<vscode.TreeItem> {
-    const item = new vscode.TreeItem(dateText(run.created));
+    const item = new vscode.TreeItem(shortDateText(run.created));
     item.id = run.uri.toString();
     item.contextValue = 'run';
     item.command = { title: 'Open Run', command: 'quantscope.runs.open', arguments: [run] };
@@ -117,6 +117,13 @@ class RunRows implements vscode.TreeDataProvider<RunEntry>, vscode.Disposable {
 function dateText(date: Date): string {
   const format = new Intl.DateTimeFormat(vscode.env.language, { dateStyle: 'medium', timeStyle: 'medium' });
   return format.format(date);
+}
+
+/** Without the year where it is this one, so that a narrow side bar has room for the result. */
+function shortDateText(date: Date): string {
+  if (date.getFullYear() !== new Date().getFullYear()) return dateText(date);
+  const time = { hour: 'numeric', minute: '2-digit', second: '2-digit' } as const;
+  return new Intl.DateTimeFormat(vscode.env.language, { month: 'short', day: 'numeric', ...time }).format(date);
 }
 
 function runTooltip({ created }: RunEntry, report: Report): vscode.MarkdownString {
