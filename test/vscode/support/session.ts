@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly theme?: Theme;
   /** The user's settings, beside those that keep the window quiet. */
   readonly settings?: Settings;
+  /** Pixels of a picture for each of the window's; 1 unless told otherwise. */
+  readonly scale?: number;
 }
 
 /** What would cover the window, ask the network or move while a test looks. */
@@ -108,6 +110,7 @@ export class Session {
     write(userSettings(options));
     const context = await this.#browser.newContext({
       viewport: WINDOW_SIZE,
+      deviceScaleFactor: options.scale ?? 1,
       permissions: ['clipboard-read', 'clipboard-write'],
       reducedMotion: 'reduce',
     });

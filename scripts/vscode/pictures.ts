@@ -1,0 +1,130 @@
+/**
+ * `npm run pictures`: takes the pictures of the README in the VS Code of the cache, with the packaged extension on a
+ * copy of the sample. The sample is quantized twice, so that the former run is drawn behind the last one.
+ */
+
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import sharp from 'sharp';
+import { eventually } from '../../test/vscode/support/eventually';
+import { ROOT } from '../../test/vscode/support/package';
+import { runRecipe } from '../../test/vscode/support/sampleRun';
+import { copySample, Session } from '../../test/vscode/support/session';
+import type { Theme, Workbench } from '../../test/vscode/support/workbench';
+
+const PICTURES = path.join(ROOT, 'docs/images');
+const MAX_BYTES = 300_000;
+
+/** Twice the pixels of the window, for screens that have them. */
+const SCALE = 2;
+
+/** The sample's recipe without its comments, so that a window has room for all of it. */
+const recipeText = (observer: string): string => `model: shapes.onnx
+backend: ort-cpu
+mode: static
+calibration: { data: images/calibration, samples: 200, observer: ${observer} }
+preprocess: tf
+validate: { data: images/validation, labels: images/labels.tsv }
+`;
+
+/** Rules for the recipe's picture: one that is right, and two that the editor has something to say about. */
+const RULES = `
+layers:
+  - select: /stage2/0/depthwise/Conv
+    quantize: false
+    because: one input channel is an order of magnitude larger than the rest
+  - select: /stage3/1/depthwise/Convv
+    observer: entropy
+  - select: op:HardSwish
+    weights: { granularity: per-tensor }
+gates: { max-accuracy-drop: 1.0 }
+`;
+
+const RECIPE = 'shapes.quant.yaml';
+
+function quantizeTwice(folder: string): void {
+  for (const observer of ['min-max', 'mse']) {
+    writeFileSync(path.join(folder, RECIPE), recipeText(observer));
+    runRecipe(folder, RECIPE);
+  }
+}
+
+async function take(window: Workbench, name: string): Promise<void> {
+  // Off everything that answers to a pointer, and until what fades has faded.
+  await window.page.mouse.move(0, 0);
+  await window.page.waitForTimeout(1500);
+  const picture = await sharp(await window.page.screenshot())
+    .png({ palette: true, effort: 10 })
+    .toBuffer();
+  const file = path.join(PICTURES, `${name}.png`);
+  writeFileSync(file, picture);
+  const { size } = statSync(file);
+  if (size > MAX_BYTES) throw new Error(`${file} has ${size} bytes, more than ${MAX_BYTES}.`);
+  console.log(`${path.relative(ROOT, file)} ${(size / 1000).toFixed(0)} kB`);
+}
+
+/** Opens the layer view with its worst layer pinned. */
+async function openLayers(window: Workbench): Promise<void> {
+  await window.runCommand('Quantscope: Open Layer View');
+  const view = window.webview();
+  const worst = view.locator('.grid .row[data-layer]').first();
+  await worst.click();
+  await view.locator('.detail svg.histogram').first().waitFor();
+}
+
+async function layerView(session: Session, folder: string, theme: Theme): Promise<void> {
+  const window = await session.open({ folder, theme, scale: SCALE });
+  await openLayers(window);
+  await window.runCommand('View: Toggle Primary Side Bar Visibility');
+  await take(window, `layers-${theme}`);
+  await window.close();
+}
+
+async function sideBar(session: Session, folder: string): Promise<void> {
+  const window = await session.open({ folder, scale: SCALE });
+  await window.showContainer('Quantscope');
+  await openLayers(window);
+  await eventually(
+    () => window.treeRows('Runs'),
+    (rows) => rows.length > 1,
+  );
+  await take(window, 'side-bar');
+  await window.close();
+}
+
+async function recipe(session: Session, folder: string): Promise<void> {
+  writeFileSync(path.join(folder, RECIPE), recipeText('mse') + RULES);
+  const window = await session.open({ folder, scale: SCALE });
+  await window.openFile(RECIPE);
+  await window.page.locator('.codelens-decoration a').first().waitFor();
+  await window.page.locator('.squiggly-error, .squiggly-warning').first().waitFor();
+  await window.runCommand('Problems: Focus on Problems View');
+  await window.runCommand('View: Toggle Primary Side Bar Visibility');
+  await take(window, 'recipe');
+  await window.close();
+}
+
+async function main(): Promise<void> {
+  const temporary = realpathSync(mkdtempSync(path.join(tmpdir(), 'quantscope-pictures-')));
+  const folder = path.join(temporary, 'shapes');
+  const session = new Session({});
+  try {
+    mkdirSync(PICTURES, { recursive: true });
+    mkdirSync(folder);
+    copySample(folder);
+    quantizeTwice(folder);
+    await session.start();
+    for (const theme of ['dark', 'light', 'hc-dark'] as const) await layerView(session, folder, theme);
+    await sideBar(session, folder);
+    await recipe(session, folder);
+  } finally {
+    await session.stop();
+    rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+void main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
