@@ -108,8 +108,9 @@ export class Workbench {
 
   /** As a user does, so that editors are kept; {@link reloadWindow} loses them. */
   async reloadByCommand(): Promise<void> {
-    await this.runCommand('Developer: Reload Window');
-    await this.page.waitForEvent('framenavigated', { predicate: (frame) => frame === this.page.mainFrame() });
+    // Listened for from the start: on a busy machine the click returns only after the navigation.
+    const reloaded = this.page.waitForEvent('framenavigated', (frame) => frame === this.page.mainFrame());
+    await Promise.all([reloaded, this.runCommand('Developer: Reload Window')]);
     await this.#ready();
   }
 
