@@ -68,6 +68,7 @@ test(
     assert.ok(running.length > 0, 'an engine runs');
     for (const pid of running) process.kill(pid, 'SIGKILL');
     await window.notification(/engine/i).waitFor();
+    await window.notification('Quantizing shapes').waitFor({ state: 'detached' });
     const [told, ...others] = await window.notifications();
     assert.equal(told?.severity, 'error');
     assert.deepEqual(told.buttons, ['Show Log']);
