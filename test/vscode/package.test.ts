@@ -10,12 +10,13 @@ import { unzipSync } from 'fflate';
 import manifest from '../../package.json';
 import { hostPlatform } from '../../scripts/package/build';
 import { nativeModules, PLATFORMS } from '../../scripts/package/contents';
-import { currentPackage } from './support/package';
+import { currentPackage, ROOT } from './support/package';
 
 const PROGRAMS = [
   'cli',
   'engine',
   'extension',
+  'mcp',
   'recipeClient',
   'recipeLibrary',
   'server',
@@ -48,10 +49,19 @@ const below = (prefix: string): string[] => {
 
 test('holds our files and no others', () => {
   const images = /^samples\/images\/(calibration|validation)\/[\w-]+\.png$/;
-  const ours = names.filter((name) => !/^(media|schemas|dist\/node_modules)\//.test(name) && !images.test(name));
-  const expected = [...TEXTS, ...PROGRAMS.map((name) => `dist/${name}.js`), ...SAMPLE.map((name) => `samples/${name}`)];
+  const ours = names.filter(
+    (name) => !/^(media|schemas|dist\/(node_modules|worker))\//.test(name) && !images.test(name),
+  );
+  const expected = [
+    'dist/webview/layers.css',
+    ...TEXTS,
+    ...PROGRAMS.map((name) => `dist/${name}.js`),
+    ...SAMPLE.map((name) => `samples/${name}`),
+  ];
   assert.deepEqual(ours, expected.sort());
   assert.equal(names.filter((name) => images.test(name)).length, 500);
+  const worker = fs.readdirSync(path.join(ROOT, 'src/torch/worker')).filter((name) => name.endsWith('.py'));
+  assert.deepEqual(below('dist/worker/').sort(), worker.sort());
   assert.deepEqual(
     below('media/').filter((name) => !/\.(png|svg|md)$/.test(name)),
     [],
@@ -64,7 +74,11 @@ test('holds our files and no others', () => {
 
 test('holds no sources, tests, maps or declarations, and nothing outside the extension but its two descriptions', () => {
   assert.deepEqual(
-    names.filter((name) => /\.(tsx?|mts|cts|map|py|h|d\.[cm]?ts)$|(^|\/)(src|tests?|scripts|install)\//.test(name)),
+    names.filter(
+      (name) =>
+        !name.startsWith('dist/worker/') &&
+        /\.(tsx?|mts|cts|map|py|h|d\.[cm]?ts)$|(^|\/)(src|tests?|scripts|install)\//.test(name),
+    ),
     [],
   );
   const others = packed.map(([name]) => name).filter((name) => !name.startsWith('extension/'));
