@@ -20,6 +20,8 @@ async function calibrate(samples: number): Promise<{ peak: number; tensors: numb
 /** When the garbage collector comes moves the peak by 40 MB, whatever the number of samples: the least of three counts. */
 async function leastPeak(samples: number): Promise<Awaited<ReturnType<typeof calibrate>>> {
   const runs = [await calibrate(samples), await calibrate(samples), await calibrate(samples)];
+  // The absolute bound holds for every run.
+  for (const { peak } of runs) assert.ok(peak < 500 * MB, `${peak} B for ${samples} images`);
   return runs.reduce((a, b) => (b.peak < a.peak ? b : a));
 }
 
@@ -35,6 +37,5 @@ test(
     assert.deepEqual([few.samples, many.samples], [32, 250]);
     assert.ok(many.tensors > 30, `${many.tensors} tensors`);
     assert.ok(many.peak <= 1.1 * few.peak, `${many.peak} B for 250 images, ${few.peak} B for 32`);
-    assert.ok(many.peak < 500 * MB, `${many.peak} B`);
   },
 );
