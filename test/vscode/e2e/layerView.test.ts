@@ -106,8 +106,8 @@ test('the table is exported as CSV', async () => {
   const view = await openView(window);
   await view.getByRole('button', { name: /^Export/ }).click();
   await view.getByRole('menuitem', { name: /CSV/ }).click();
-  await window.answer(path.join(folder, 'layers.csv'));
   const file = path.join(folder, 'layers.csv');
+  await window.saveAs(file);
   await eventually(
     () => Promise.resolve(existsSync(file)),
     (found) => found,

@@ -2,8 +2,10 @@
 
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 import { eventually } from './eventually';
-import type { OpenOptions } from './session';
 import { followMenu } from './menus';
+import { QuickInput } from './quickInput';
+import type { OpenOptions } from './session';
+import { exactly, matcher, plain } from './text';
 
 /** Themes by kind: what the setting and the picker call them, and the class of a workbench that draws in this kind. */
 export const THEMES = {
@@ -46,10 +48,6 @@ const STARTUP_MS = 90_000;
 /** Offered in trusted windows alone, which a window learns only some time after it is drawn. */
 const TRUSTED_COMMAND = 'Quantscope: Quantize…';
 
-const plain = (text: string): string => text.replaceAll('\u00A0', ' ').trim();
-const exactly = (text: string): RegExp => new RegExp(`^\\s*${text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`);
-const matcher = (text: string | RegExp): RegExp => (typeof text === 'string' ? exactly(text) : text);
-
 type Changed = Pick<OpenOptions, 'theme' | 'settings'>;
 
 interface WindowOptions {
@@ -59,9 +57,7 @@ interface WindowOptions {
   readonly configure: (changed: Changed) => void;
 }
 
-export class Workbench {
-  /** For what no method here does. */
-  readonly page: Page;
+export class Workbench extends QuickInput {
   /** What the window has written to its console. */
   readonly console: string[] = [];
   readonly #url: string;
@@ -70,7 +66,7 @@ export class Workbench {
   #changed: Changed = {};
 
   constructor(page: Page, { url, trusted, configure }: WindowOptions) {
-    this.page = page;
+    super(page);
     this.#url = url;
     this.#trusted = trusted;
     this.#configure = configure;
@@ -142,63 +138,6 @@ export class Workbench {
     this.#changed = { ...this.#changed, settings: { ...this.#changed.settings, ...settings } };
     this.#configure(this.#changed);
     await this.reloadWindow();
-  }
-
-  // --- Commands and quick input -------------------------------------------------------------------------------------
-
-  /** The quick pick or input box that is open. */
-  get quickInput(): Locator {
-    return this.page.locator('.quick-input-widget:visible');
-  }
-
-  /** Runs a command by its full title in the command palette, such as `Quantscope: Inspect Layers`. */
-  async runCommand(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    const input = this.quickInput.locator('input[type="text"]').first();
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    await this.pick(title);
-  }
-
-  /** Titles that the command palette offers for what is typed. */
-  async paletteTitles(typed: string): Promise<string[]> {
-    await this.page.keyboard.press('F1');
-    const input = this.quickInput.locator('input[type="text"]').first();
-    await input.waitFor();
-    await input.fill(`>${typed}`);
-    const titles = await this.picks();
-    await this.page.keyboard.press('Escape');
-    return titles;
-  }
-
-  #quickRow(label: string | RegExp): Locator {
-    const name = this.page.locator('.quick-input-list-rows > .quick-input-list-row:first-child .label-name', {
-      hasText: matcher(label),
-    });
-    return this.quickInput.locator('.quick-input-list .monaco-list-row').filter({ has: name });
-  }
-
-  /** Chooses a row of the open quick pick by its label. In one with check boxes this ticks the row: see `accept`. */
-  async pick(label: string | RegExp): Promise<void> {
-    await this.#quickRow(label).first().click();
-  }
-
-  /** Labels of the open quick pick that are drawn; waits for the first. */
-  async picks(): Promise<string[]> {
-    const names = this.quickInput.locator('.quick-input-list-rows > .quick-input-list-row:first-child .label-name');
-    await names.first().waitFor();
-    return (await names.allInnerTexts()).map(plain);
-  }
-
-  /** Types into the open input box or quick pick and presses Enter. */
-  async answer(text: string): Promise<void> {
-    await this.quickInput.locator('input[type="text"]').first().fill(text);
-    await this.accept();
-  }
-
-  /** Presses Enter in the open quick input. */
-  async accept(): Promise<void> {
-    await this.quickInput.locator('input[type="text"]').first().press('Enter');
   }
 
   // --- Explorer and menus -------------------------------------------------------------------------------------------

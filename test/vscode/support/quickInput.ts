@@ -1,0 +1,102 @@
+/** Where a window of VS Code is typed into: the command palette, quick picks, input boxes and the file dialog. */
+
+import type { Locator, Page } from 'playwright-core';
+import { eventually } from './eventually';
+import { matcher, plain } from './text';
+
+/** Long enough for what was asked for to be drawn, short enough to ask again. */
+const GLANCE_MS = 2_000;
+
+const within = (locator: Locator, state: 'visible' | 'hidden'): Promise<boolean> =>
+  locator.waitFor({ state, timeout: GLANCE_MS }).then(
+    () => true,
+    () => false,
+  );
+const shown = (locator: Locator): Promise<boolean> => within(locator, 'visible');
+const gone = (locator: Locator): Promise<boolean> => within(locator, 'hidden');
+
+export class QuickInput {
+  /** For what no method here does. */
+  readonly page: Page;
+
+  constructor(page: Page) {
+    this.page = page;
+  }
+
+  /** The quick pick or input box that is open. */
+  get quickInput(): Locator {
+    return this.page.locator('.quick-input-widget:visible');
+  }
+
+  /** Opens the command palette and types into it. */
+  async #palette(typed: string): Promise<void> {
+    const input = this.quickInput.locator('input[type="text"]').first();
+    // A key is lost while a window or a webview that holds the focus is still loading.
+    await eventually(
+      async () => {
+        await this.page.keyboard.press('F1');
+        return shown(input);
+      },
+      (open) => open,
+    );
+    await input.fill(`>${typed}`);
+  }
+
+  /** Runs a command by its full title in the command palette, such as `Quantscope: Inspect Layers`. */
+  async runCommand(title: string): Promise<void> {
+    await this.#palette(title);
+    await this.pick(title);
+  }
+
+  /** Titles that the command palette offers for what is typed. */
+  async paletteTitles(typed: string): Promise<string[]> {
+    await this.#palette(typed);
+    const titles = await this.picks();
+    await this.page.keyboard.press('Escape');
+    return titles;
+  }
+
+  #quickRow(label: string | RegExp): Locator {
+    const name = this.page.locator('.quick-input-list-rows > .quick-input-list-row:first-child .label-name', {
+      hasText: matcher(label),
+    });
+    return this.quickInput.locator('.quick-input-list .monaco-list-row').filter({ has: name });
+  }
+
+  /** Chooses a row of the open quick pick by its label. In one with check boxes this ticks the row: see `accept`. */
+  async pick(label: string | RegExp): Promise<void> {
+    await this.#quickRow(label).first().click();
+  }
+
+  /** Labels of the open quick pick that are drawn; waits for the first. */
+  async picks(): Promise<string[]> {
+    const names = this.quickInput.locator('.quick-input-list-rows > .quick-input-list-row:first-child .label-name');
+    await names.first().waitFor();
+    return (await names.allInnerTexts()).map(plain);
+  }
+
+  /** Types into the open input box or quick pick and presses Enter. */
+  async answer(text: string): Promise<void> {
+    await this.quickInput.locator('input[type="text"]').first().fill(text);
+    await this.accept();
+  }
+
+  /** Presses Enter in the open quick input. */
+  async accept(): Promise<void> {
+    await this.quickInput.locator('input[type="text"]').first().press('Enter');
+  }
+
+  /** Names the file in the open save dialog, and waits until the dialog has taken it. */
+  async saveAs(file: string): Promise<void> {
+    const input = this.quickInput.locator('input[type="text"]').first();
+    await input.fill(file);
+    // The dialog ignores Enter while it still reads the folder.
+    await eventually(
+      async () => {
+        if (await input.isVisible()) await input.press('Enter', { timeout: GLANCE_MS }).catch(() => undefined);
+        return gone(input);
+      },
+      (closed) => closed,
+    );
+  }
+}
