@@ -6,6 +6,8 @@ import { matcher, plain } from './text';
 
 /** Long enough for what was asked for to be drawn, short enough to ask again. */
 const GLANCE_MS = 2_000;
+/** How often in a row, 100 ms apart, a typed text must still be there to be believed. */
+const KEPT_TIMES = 10;
 
 const within = (locator: Locator, state: 'visible' | 'hidden'): Promise<boolean> =>
   locator.waitFor({ state, timeout: GLANCE_MS }).then(
@@ -89,10 +91,19 @@ export class QuickInput {
   /** Names the file in the open save dialog, and waits until the dialog has taken it. */
   async saveAs(file: string): Promise<void> {
     const input = this.quickInput.locator('input[type="text"]').first();
-    await input.fill(file);
-    // The dialog ignores Enter while it still reads the folder.
+    // The dialog writes what it proposes over what was typed, for as long as it reads the folder.
+    let kept = 0;
     await eventually(
       async () => {
+        kept = (await input.inputValue()) === file ? kept + 1 : 0;
+        if (kept === 0) await input.fill(file);
+        return kept;
+      },
+      (times) => times >= KEPT_TIMES,
+    );
+    await eventually(
+      async () => {
+        // It ignores Enter while it reads the folder of what was typed.
         if (await input.isVisible()) await input.press('Enter', { timeout: GLANCE_MS }).catch(() => undefined);
         return gone(input);
       },
