@@ -6,6 +6,8 @@ import {
   byBlame,
   suggestions,
   ERROR_SOURCES,
+  VERDICT_SYMBOLS,
+  VERDICTS,
   type Culprits,
   type ErrorSource,
   type LayerVerdict,
@@ -14,18 +16,18 @@ import {
 import type { Paint, Style } from './style';
 import { facts, table, type Column } from './table';
 
-const VERDICT_WORDS: Readonly<Record<Verdict, { readonly symbol: string; readonly paint: (style: Style) => Paint }>> = {
-  culprit: { symbol: '●', paint: (style) => style.red },
-  amplifier: { symbol: '◆', paint: (style) => style.yellow },
-  victim: { symbol: '◇', paint: (style) => style.yellow },
-  harmless: { symbol: '·', paint: (style) => style.dim },
+const PAINTS: Readonly<Record<Verdict, (style: Style) => Paint>> = {
+  culprit: (style) => style.red,
+  amplifier: (style) => style.yellow,
+  victim: (style) => style.yellow,
+  harmless: (style) => style.dim,
 };
 
 const COLUMNS: readonly Column<LayerVerdict>[] = [
   {
     title: 'verdict',
-    value: ({ verdict }) => `${VERDICT_WORDS[verdict].symbol} ${verdict}`,
-    paint: ({ verdict }, style) => VERDICT_WORDS[verdict].paint(style),
+    value: ({ verdict }) => `${VERDICT_SYMBOLS[verdict]} ${verdict}`,
+    paint: ({ verdict }, style) => PAINTS[verdict](style),
   },
   { title: 'layer', value: ({ layer }) => printable(layer) },
   { title: 'share', align: 'right', value: ({ share }) => percent(share) },
@@ -58,9 +60,9 @@ export function culpritsText(culprits: Culprits, folder: string, style: Style): 
   const ranked = layers.toSorted(byBlame);
   const shown = ranked.slice(0, Math.max(SHOWN, ranked.filter(({ verdict }) => verdict === 'culprit').length));
   const more = ranked.length - shown.length;
-  const counts = (Object.keys(VERDICT_WORDS) as Verdict[]).map((verdict) => {
-    const { symbol, paint } = VERDICT_WORDS[verdict];
-    return paint(style)(`${symbol} ${layers.filter((layer) => layer.verdict === verdict).length} ${verdict}`);
+  const counts = VERDICTS.map((verdict) => {
+    const number = layers.filter((layer) => layer.verdict === verdict).length;
+    return PAINTS[verdict](style)(`${VERDICT_SYMBOLS[verdict]} ${number} ${verdict}`);
   });
   const lines = facts(
     [

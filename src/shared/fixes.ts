@@ -48,3 +48,8 @@ export interface Fix {
   /** The one to try first. */
   readonly preferred: boolean;
 }
+
+/** The same for two changes that do the same, whatever reason they give. */
+export function changeKey(change: RecipeChange): string {
+  return JSON.stringify(change, (key, value: unknown) => (key === 'because' ? undefined : value));
+}

@@ -28,6 +28,14 @@ export interface ErrorSplit {
 export const VERDICTS = ['culprit', 'amplifier', 'victim', 'harmless'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
+/** A shape for each, since colours are not seen by everybody; the same in the terminal, the tree and the layer view. */
+export const VERDICT_SYMBOLS: Readonly<Record<Verdict, string>> = {
+  culprit: '●',
+  amplifier: '◆',
+  victim: '◇',
+  harmless: '·',
+};
+
 export interface LayerVerdict {
   readonly layer: string;
   readonly verdict: Verdict;

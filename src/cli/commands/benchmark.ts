@@ -1,9 +1,11 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { readReport } from '../../core/reportFile';
+import { writeFinding } from '../../core/findingFiles';
+import { readReport, resultFolder } from '../../core/reportFile';
 import type { Benchmark, BenchmarkEntry } from '../../shared/benchmark';
 import { QuantscopeError } from '../../shared/errors';
 import type { Report } from '../../shared/report';
+import { speedCheck } from '../../shared/findings';
 import { explainSpeed } from '../../shared/slowness';
 import { defineCommand } from '../command';
 import { bytes, milliseconds, number3, plural } from '../../shared/format';
@@ -47,14 +49,14 @@ export const benchmark = defineCommand({
       const result = await time(files, threads);
       return { json: result, text: (style) => benchmarkText(result, cwd, style) };
     }
-    const report = await readReport(path.resolve(cwd, files[0]));
+    const named = path.resolve(cwd, files[0]);
+    const report = await readReport(named);
     const models = modelsOf(report, files.length);
     const several = threads ?? os.availableParallelism();
     const benchmarks = [await time(models, 1), ...(several > 1 ? [await time(models, several)] : [])];
-    const findings = explainSpeed(
-      report,
-      benchmarks.map(({ threads: used, entries }) => ({ threads: used, ratio: entries[1]?.ratio ?? NaN })),
-    );
+    const speed = speedCheck(report, benchmarks);
+    await writeFinding(path.extname(named) === '.json' ? resultFolder(named) : named, 'speed', speed);
+    const findings = explainSpeed(report, speed.timings);
     return {
       json: { benchmarks, conversions: report.conversions ?? null, findings },
       text: (style) =>

@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../core/files';
-import { readCulprits } from '../../core/culpritsFile';
+import { readFinding } from '../../core/findingFiles';
 import { readRecipe } from '../../core/recipeFile';
 import { readReport, REPORT_FILE, resultFolder } from '../../core/reportFile';
 import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
@@ -66,7 +66,7 @@ export function mcpServer({ cwd, version, engine }: McpServices): McpServer {
       answer(async () => {
         const place = await locate(report);
         const read = await readReport(place.report);
-        const found = layerAnswer(read, await readCulprits(resultFolder(place.report), read), layer);
+        const found = layerAnswer(read, await readFinding(resultFolder(place.report), read, 'culprits'), layer);
         if (found !== undefined) return found;
         throw new QuantscopeError('selector-unmatched', `The report has no layer "${layer}".`);
       }),

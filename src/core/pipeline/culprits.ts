@@ -14,9 +14,8 @@ import { pairOf } from '../contribution/pair';
 import { splitErrors } from '../contribution/split';
 import { sweep } from '../contribution/sweep';
 import { judge, type Evidence } from '../contribution/verdict';
-import { CULPRITS_FILE } from '../culpritsFile';
 import { openDataset } from '../data/dataset';
-import { writeFileAtomic } from '../files';
+import { writeFinding } from '../findingFiles';
 import type { PlannedLayer } from '../plan/types';
 import { readReport } from '../reportFile';
 import { outputsOf } from '../runtime/outputs';
@@ -103,7 +102,7 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
       causes: causes.get(verdict.layer) ?? [],
     })),
   };
-  await writeFileAtomic(path.join(outDir, CULPRITS_FILE), `${JSON.stringify(culprits, null, 1)}\n`);
+  await writeFinding(outDir, 'culprits', culprits);
   return culprits;
 }
 

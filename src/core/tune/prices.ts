@@ -2,14 +2,14 @@
 
 import * as path from 'node:path';
 import { throwIfCancelled, toQuantscopeError } from '../../shared/errors';
-import type { Fix } from '../../shared/fixes';
+import { changeKey, type Fix } from '../../shared/fixes';
+import { layerFixes } from '../../shared/layerFixes';
 import type { PricedFix, Prices, PricesInput } from '../../shared/price';
 import type { Recipe } from '../../shared/recipe';
 import { changeRecipe } from '../../shared/recipeEdit';
 import type { Report } from '../../shared/report';
-import { suggestFixes, suggestRecipeFixes } from '../../shared/suggest';
 import { byBlame, type Culprits } from '../../shared/verdicts';
-import { readCulprits } from '../culpritsFile';
+import { keepPrices, readFinding } from '../findingFiles';
 import type { JobContext } from '../pipeline/types';
 import { readReport, resultFolder } from '../reportFile';
 import { Trials } from './trials';
@@ -18,7 +18,10 @@ const DEFAULT_MOST = 8;
 /** Of one layer; the later ones promise less. */
 const FIXES_A_LAYER = 3;
 
-/** @throws `report-invalid`, and what preparing, reading data and running throw */
+/**
+ * Keeps them in `prices.json` beside the report as well.
+ * @throws `report-invalid`, and what preparing, reading data and running throw
+ */
 export async function priceFixes(input: PricesInput, context: JobContext = {}): Promise<Prices> {
   const file = path.resolve(input.report);
   const report = await readReport(file);
@@ -30,7 +33,7 @@ export async function priceFixes(input: PricesInput, context: JobContext = {}): 
     ...(samples === undefined ? {} : { samples }),
     ...(seed === undefined ? {} : { seed }),
   });
-  const wanted = fixesToTry(report, await readCulprits(outDir, report), layer, input.most ?? DEFAULT_MOST);
+  const wanted = fixesToTry(report, await readFinding(outDir, report, 'culprits'), layer, input.most ?? DEFAULT_MOST);
   const before = await trials.run(recipe);
   const fixes: PricedFix[] = [];
   for (const [index, { fix, layer: of }] of wanted.entries()) {
@@ -47,7 +50,10 @@ export async function priceFixes(input: PricesInput, context: JobContext = {}): 
   }
   const sqnr = Number.isFinite(before.sqnr) ? before.sqnr : null;
   const { agreement, top1 } = before;
-  return { samples: trials.samples, start: { sqnr, agreement, top1, top1Fp32: trials.top1Fp32 }, fixes };
+  const start = { sqnr, agreement, top1, top1Fp32: trials.top1Fp32 };
+  const prices = { samples: trials.samples, start, fixes };
+  await keepPrices(outDir, report, prices);
+  return prices;
 }
 
 export interface Candidate {
@@ -66,19 +72,19 @@ export function fixesToTry(
   most: number,
 ): Candidate[] {
   const ofLayer = (name: string, count: number): Candidate[] =>
-    suggestFixes(report, name)
+    layerFixes(report, culprits, name)
       .slice(0, count)
       .map((fix) => ({ fix, layer: name }));
   const all =
     layer === undefined
       ? [
-          ...suggestRecipeFixes(report).map((fix) => ({ fix, layer: null })),
+          ...layerFixes(report, culprits, null).map((fix) => ({ fix, layer: null })),
           ...blamed(report, culprits).flatMap((name) => ofLayer(name, FIXES_A_LAYER)),
         ]
       : ofLayer(layer, most);
   const byChange = new Map<string, Candidate>();
   for (const candidate of all) {
-    const key = JSON.stringify(candidate.fix.change);
+    const key = changeKey(candidate.fix.change);
     if (!byChange.has(key)) byChange.set(key, candidate);
   }
   return [...byChange.values()].slice(0, most);

@@ -7,7 +7,7 @@ import { CODES, type FindingCode } from '../codes';
 import type { Facts, LayerNode } from '../facts';
 import { hintsOf, lensesOf } from '../lenses';
 import { LARGEST_TEXT, readRecipeText } from '../recipeText';
-import { layer, measure, reportOf } from '../testReport';
+import { layer, measure, reportOf } from '../../../test/helpers/report';
 import { findingsOf, type Finding } from './index';
 
 const NODES: readonly LayerNode[] = [

@@ -1,6 +1,6 @@
 /** A report for tests: three layers, one of them bad, one that fell back. */
 
-import type { ErrorMeasure, LayerReport, Report } from '../shared/report';
+import type { ErrorMeasure, LayerReport, Report } from '../../src/shared/report';
 
 export function measure(sqnr: number | null): ErrorMeasure {
   return { sqnr, cosine: 1, worst: { sample: 's', sqnr } };

@@ -1,0 +1,24 @@
+/** Everything that can be done about a layer, or about the model as a whole. Pure. */
+
+import { changeKey, type Fix } from './fixes';
+import type { Report } from './report';
+import { suggestFixes, suggestRecipeFixes } from './suggest';
+import type { Culprits } from './verdicts';
+
+/**
+ * What the causes call for, where they are known, then what the report alone suggests; no change twice. The first is
+ * the preferred one.
+ * @param layer `null` for the model as a whole
+ */
+export function layerFixes(report: Report, culprits: Culprits | undefined, layer: string | null): Fix[] {
+  const causes =
+    layer === null ? culprits?.causes : culprits?.layers.find((verdict) => verdict.layer === layer)?.causes;
+  const named = (causes ?? []).flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
+  const suggested = layer === null ? suggestRecipeFixes(report) : suggestFixes(report, layer);
+  const byChange = new Map<string, Fix>();
+  for (const fix of [...named, ...suggested]) {
+    const key = changeKey(fix.change);
+    if (!byChange.has(key)) byChange.set(key, fix);
+  }
+  return [...byChange.values()].map((fix, index) => ({ ...fix, preferred: index === 0 }));
+}
