@@ -9,9 +9,12 @@ import { readdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { listSource } from '../core/data/files';
 import { isGlob } from '../core/glob';
+import { readFinding } from '../core/findingFiles';
 import { readReport, REPORT_FILE } from '../core/reportFile';
 import { toQuantscopeError } from '../shared/errors';
+import { FINDING_FILES } from '../shared/findings';
 import type { Report } from '../shared/report';
+import type { Culprits } from '../shared/verdicts';
 import { readStructure, type ModelStructure } from './modelStructure';
 import type { LooseRecipe } from './recipeText';
 
@@ -43,6 +46,8 @@ export interface Facts {
   readonly model?: ModelFacts;
   /** The last report, if it is of the model as it is now. */
   readonly report?: Report;
+  /** Where its error comes from, if somebody has asked. */
+  readonly culprits?: Culprits;
   /** By path as the recipe writes it. */
   readonly paths: ReadonlyMap<string, PathState>;
 }
@@ -80,6 +85,7 @@ export class FactStore {
   readonly #onChange: () => void;
   readonly #models = new Map<string, Cached<ModelRead>>();
   readonly #reports = new Map<string, Cached<Report | undefined>>();
+  readonly #culprits = new Map<string, Cached<Culprits | undefined>>();
   readonly #hashes = new Map<string, Cached<string>>();
   readonly #nodes = new WeakMap<Report, readonly LayerNode[]>();
   readonly #recent = new Map<string, { readonly until: number; readonly facts: Promise<Facts> }>();
@@ -123,12 +129,14 @@ export class FactStore {
       return { paths, model: { file, state: named ? 'unknown' : 'missing' } };
     }
     const report = await this.#reportOf(file, stamp);
+    const culprits = report === undefined ? undefined : await this.#culpritsOf(file, report);
+    const run = { ...(report === undefined ? {} : { report }), ...(culprits === undefined ? {} : { culprits }) };
     if (report !== undefined && sameJson(report.recipe.normalize, recipe.normalize)) {
       const { opset } = report.model;
-      return { paths, report, model: { file, state: 'ok', opset, nodes: this.#nodesOf(report) } };
+      return { paths, ...run, model: { file, state: 'ok', opset, nodes: this.#nodesOf(report) } };
     }
     const model: ModelFacts = torch ? { file, state: 'unknown' } : await this.#modelOf(file, stamp);
-    return { paths, ...(report === undefined ? {} : { report }), model };
+    return { paths, ...run, model };
   }
 
   async #modelOf(file: string, stamp: Stamp): Promise<ModelFacts> {
@@ -147,9 +155,17 @@ export class FactStore {
     }
   }
 
+  async #culpritsOf(model: string, report: Report): Promise<Culprits | undefined> {
+    const folder = resultsOf(model);
+    const file = path.join(folder, FINDING_FILES.culprits);
+    const stamp = await stampOf(file);
+    if (stamp === undefined) return undefined;
+    const found = await this.#cached(this.#culprits, file, stamp, () => readFinding(folder, report, 'culprits'));
+    return found?.report === report.created ? found : undefined;
+  }
+
   async #reportOf(model: string, stamp: Stamp): Promise<Report | undefined> {
-    const { dir, name } = path.parse(model);
-    const file = path.join(dir, `${name}.quant`, REPORT_FILE);
+    const file = path.join(resultsOf(model), REPORT_FILE);
     const reportStamp = await stampOf(file);
     if (reportStamp === undefined) return undefined;
     const report = await this.#cached(this.#reports, file, reportStamp, () => readReport(file).catch(() => undefined));
@@ -210,6 +226,11 @@ export class FactStore {
     entry.promise.then(tell, () => undefined);
     return undefined;
   }
+}
+
+function resultsOf(model: string): string {
+  const { dir, name } = path.parse(model);
+  return path.join(dir, `${name}.quant`);
 }
 
 async function stampOf(file: string): Promise<Stamp | undefined> {

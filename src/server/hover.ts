@@ -2,8 +2,9 @@
 
 import type { LayerReport, Report } from '../shared/report';
 import { REASONS } from '../shared/reasons';
+import { VERDICT_SYMBOLS, type LayerVerdict } from '../shared/verdicts';
 import type { Analysis, Entry } from './analysis';
-import { decibels, plural } from '../shared/format';
+import { decibels, percent, plural } from '../shared/format';
 import { isStale } from './findings/report';
 import { placeAt, spanOf, type Span } from './recipeText';
 import { keyInfo, kindOf, lastKey } from './schema';
@@ -61,12 +62,24 @@ function selectorText({ entries, facts }: Analysis, offset: number): string | un
   const { report } = facts;
   if (report === undefined) return [head, ...namesText(entry)].join('\n\n');
   const layers = layersOf(entry, report);
-  const shown = layers.slice(0, MOST_ROWS).map(rowText);
-  const table = ['| layer | status | own SQNR | accumulated |', '| --- | --- | ---: | ---: |', ...shown].join('\n');
+  const verdicts = new Map(facts.culprits?.layers.map((verdict) => [verdict.layer, verdict]));
+  const judged = verdicts.size > 0;
+  const shown = layers.slice(0, MOST_ROWS).map((layer) => rowText(layer, judged ? verdicts.get(layer.name) : null));
+  const heads = ['layer', 'status', 'own SQNR', 'accumulated', ...(judged ? ['verdict', 'share of the error'] : [])];
+  const rule = ['---', '---', '---:', '---:', ...(judged ? ['---', '---:'] : [])];
+  const table = [heads, rule]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .concat(shown)
+    .join('\n');
   const more = layers.length > MOST_ROWS ? [`And ${layers.length - MOST_ROWS} more.`] : [];
   const [only] = layers;
-  const why = layers.length === 1 && only !== undefined && only.reason !== null ? [REASONS[only.reason].sentence] : [];
+  const why = layers.length === 1 && only !== undefined ? whyText(only, verdicts.get(only.name)) : [];
   return [head, ...(layers.length === 0 ? [] : [table]), ...why, ...more].join('\n\n');
+}
+
+function whyText({ reason }: LayerReport, verdict: LayerVerdict | undefined): string[] {
+  if (reason !== null) return [REASONS[reason].sentence];
+  return verdict === undefined ? [] : [verdict.why];
 }
 
 function namesText({ matches = [] }: Entry): string[] {
@@ -82,10 +95,17 @@ function layersOf({ matches = [] }: Entry, { layers }: Report): readonly LayerRe
   return own.toSorted((a, b) => (a.local?.sqnr ?? Infinity) - (b.local?.sqnr ?? Infinity));
 }
 
-function rowText(layer: LayerReport): string {
+/** @param verdict `null` where nobody has asked, `undefined` for a layer that has none */
+function rowText(layer: LayerReport, verdict: LayerVerdict | null | undefined): string {
   const local = layer.local === null ? '–' : decibels(layer.local.sqnr);
   const accumulated = layer.accumulated === null ? '–' : decibels(layer.accumulated.sqnr);
-  return `| ${code(layer.name)} | ${statusText(layer)} | ${local} | ${accumulated} |`;
+  const judged =
+    verdict === null
+      ? []
+      : verdict === undefined
+        ? ['–', '–']
+        : [`${VERDICT_SYMBOLS[verdict.verdict]} ${verdict.verdict}`, percent(verdict.share)];
+  return `| ${[code(layer.name), statusText(layer), local, accumulated, ...judged].join(' | ')} |`;
 }
 
 /** A name out of a model as Markdown that can only be text. */
