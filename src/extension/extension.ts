@@ -1,6 +1,7 @@
 /** The extension: a list of registrations. Each feature is a file of its own. */
 
 import type * as vscode from 'vscode';
+import { registerFindings } from './findings';
 import { registerFixes } from './fixes';
 import { registerJobs } from './jobs';
 import { registerLanguageClient } from './languageClient';
@@ -20,6 +21,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerRunsTree(services),
     registerLayerView(services),
     registerFixes(services),
+    registerFindings(services),
     registerLanguageClient(services),
   );
 }

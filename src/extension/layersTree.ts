@@ -4,6 +4,8 @@ import * as vscode from 'vscode';
 import type { RecipeChange } from '../shared/fixes';
 import type { Report, Status } from '../shared/report';
 import { suggestFixes } from '../shared/suggest';
+import type { Culprits } from '../shared/verdicts';
+import { readFinding } from './findings/read';
 import { STATUS_TITLES, treeItem, treeTooltip } from './layers/items';
 import { layersOfInspection, layersOfReport, neighbours, type ListedLayer } from './layers/layerList';
 import { LayerNodes, NO_FILTER, type LayerFilter, type TreeNode } from './layers/layerNodes';
@@ -124,8 +126,10 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     const { entry, inspection } = selection;
     let message: string | undefined;
     let report: Report | undefined;
+    let culprits: Culprits | undefined;
     try {
       report = entry === undefined || inspection !== undefined ? undefined : await results.report(entry);
+      if (entry !== undefined && report !== undefined) culprits = await readFinding(entry, report, 'culprits');
     } catch (error) {
       message = 'The report cannot be read. Quantize again to replace it.';
       log.warn(String(error));
@@ -134,7 +138,11 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     if (load !== this.#loads) return;
     this.#report = report;
     this.#layers =
-      inspection !== undefined ? layersOfInspection(inspection) : report === undefined ? [] : layersOfReport(report);
+      inspection !== undefined
+        ? layersOfInspection(inspection)
+        : report === undefined
+          ? []
+          : layersOfReport(report, culprits);
     this.#threshold = setting('threshold', entry?.model);
     const problems = this.#layers.filter(({ local }) => local !== undefined && local < this.#threshold).length;
     this.#view.description = entry === undefined || this.#layers.length === 0 ? '' : entry.name;

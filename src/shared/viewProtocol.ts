@@ -7,45 +7,8 @@
  */
 
 import { QuantscopeError, toQuantscopeError, type ErrorData } from './errors';
-import type { FixKind } from './fixes';
 import type { Stage } from './progress';
-import type { ReasonCode } from './reasons';
-import type { BackendId, ObserverId } from './recipe';
-import type { AccuracyReport, LatencyReport, Report, Status, TensorReport } from './report';
-
-/** `exact`: no error at all, infinite dB, which JSON cannot say. `null`: not measured. */
-export type Decibels = number | 'exact' | null;
-
-/** Figures of one run as a whole. */
-export interface RunFacts {
-  /** ISO date. */
-  readonly created: string;
-  readonly backend: BackendId;
-  readonly mode: Report['mode'];
-  readonly calibration: {
-    readonly observer: ObserverId;
-    readonly samples: number;
-    readonly synthetic: boolean;
-  } | null;
-  readonly accuracy: AccuracyReport | null;
-  readonly bytes: { readonly fp32: number; readonly int8: number | null };
-  /** Median of one inference in milliseconds. */
-  readonly latency: Pick<LatencyReport, 'fp32' | 'int8' | 'ratio' | 'threads'> | null;
-  readonly counts: Readonly<Record<Status, number>>;
-  /** The output of the model with the lowest SQNR. */
-  readonly output: { readonly name: string; readonly sqnr: Decibels } | null;
-}
-
-export interface ReportFacts {
-  /** Names this report together with the one it is compared with; rows and layers are asked for by it. */
-  readonly id: string;
-  /** How many rows there are. */
-  readonly layers: number;
-  readonly run: RunFacts;
-  /** The run it is compared with: the one before it, or one that was chosen. */
-  readonly base: (RunFacts & { readonly relation: 'previous' | 'chosen' }) | null;
-  readonly warnings: readonly string[];
-}
+import type { LayerFacts, LayerMeasurements, ReportFacts, RowPage } from './viewFacts';
 
 /** Why no model can be run from here, in a sentence; `null` where it can. */
 export type Obstacle = string | null;
@@ -91,106 +54,17 @@ export interface ViewState {
   readonly selected: string | null;
 }
 
-/** Rows of one page, as columns of equal length; row `i` is layer `start + i` in the order of the graph. */
-export interface RowPage {
-  readonly start: number;
-  readonly name: readonly string[];
-  /** With what is fused: `Conv+Relu`. */
-  readonly op: readonly string[];
-  readonly scope: readonly string[];
-  readonly status: readonly Status[];
-  readonly kernel: readonly (string | null)[];
-  readonly reason: readonly (ReasonCode | null)[];
-  readonly local: readonly Decibels[];
-  readonly accumulated: readonly Decibels[];
-  readonly int8: readonly (number | null)[];
-  readonly fp32: readonly (number | null)[];
-  readonly macs: readonly number[];
-  /** The same layers in the run it is compared with, by name; `null` entries where it has no such layer. */
-  readonly base: {
-    readonly status: readonly (Status | null)[];
-    readonly local: readonly Decibels[];
-    readonly accumulated: readonly Decibels[];
-    readonly int8: readonly (number | null)[];
-    readonly fp32: readonly (number | null)[];
-  } | null;
-}
-
-/** Layers of one page. */
-export const PAGE_ROWS = 1_000;
-
-/** Quantization of a tensor; scale and zero point from the smallest to the largest channel. */
-export interface TensorFacts extends Pick<TensorReport, 'name' | 'shape' | 'role' | 'observed' | 'range'> {
-  readonly quantization: {
-    readonly type: string;
-    /** Number of scales: 1 per tensor, otherwise one per channel. */
-    readonly channels: number;
-    readonly scale: readonly [least: number, most: number];
-    readonly zeroPoint: readonly [least: number, most: number];
-  } | null;
-}
-
-export interface FixFacts {
-  readonly kind: FixKind;
-  readonly title: string;
-  readonly detail: string;
-  readonly preferred: boolean;
-}
-
-/** What the report knows of one layer beyond its row. */
-export interface LayerFacts {
-  readonly layer: number;
-  readonly nodes: readonly string[];
-  readonly worst: { readonly sample: string; readonly sqnr: Decibels } | null;
-  readonly saturation: number | null;
-  readonly tensors: readonly TensorFacts[];
-  readonly fixes: readonly FixFacts[];
-}
-
-export interface ActivationView {
-  readonly tensor: string;
-  readonly role: 'input' | 'output';
-  /** Bins of equal width over [min, max]. */
-  readonly histogram: { readonly min: number; readonly max: number; readonly counts: readonly number[] };
-  /** What each observer would choose, with the share of values that it clips. */
-  readonly observers: readonly {
-    readonly observer: ObserverId;
-    readonly min: number;
-    readonly max: number;
-    readonly clipped: number;
-  }[];
-  readonly inUse: { readonly observer: ObserverId; readonly min: number; readonly max: number } | null;
-  /** value = scale · (integer − zeroPoint), integers from `lowest` to `highest`. */
-  readonly grid: {
-    readonly scale: number;
-    readonly zeroPoint: number;
-    readonly lowest: number;
-    readonly highest: number;
-    readonly type: string;
-  } | null;
-}
-
-export interface WeightView {
-  readonly tensor: string;
-  readonly shape: readonly number[];
-  /** Per channel. */
-  readonly min: readonly number[];
-  readonly max: readonly number[];
-  /** Largest magnitude that the integers reach, one for all channels or one for each; `null`: not quantized. */
-  readonly reach: readonly number[] | null;
-  readonly outliers: readonly number[];
-  readonly dead: readonly number[];
-}
-
-/** What calibration and the weights tell of one layer; computed by the engine. */
-export interface LayerMeasurements {
-  readonly layer: number;
-  readonly activations: readonly ActivationView[];
-  readonly weights: readonly WeightView[];
-  readonly notes: readonly string[];
-}
-
-export const VIEW_ACTIONS = ['run', 'benchmark', 'openRecipe', 'cancel', 'showLog', 'retry', 'trust'] as const;
+export const VIEW_ACTIONS = [
+  'run',
+  'benchmark',
+  'findCulprits',
+  'explainSpeed',
+  'openRecipe',
+  'cancel',
+  'showLog',
+  'retry',
+  'trust',
+] as const;
 export type ViewAction = (typeof VIEW_ACTIONS)[number];
 
 export const EXPORT_KINDS = ['svg', 'png', 'csv'] as const;
@@ -201,6 +75,12 @@ interface OfLayer {
   readonly layer: number;
 }
 
+/** `null`: of the model as a whole. */
+interface OfAny {
+  readonly report: string;
+  readonly layer: number | null;
+}
+
 /** Everything the view asks, with parameters and result. */
 export interface ViewRequests {
   state: { params: Record<string, never>; result: ViewState };
@@ -208,9 +88,13 @@ export interface ViewRequests {
   layer: { params: OfLayer; result: LayerFacts };
   measurements: { params: OfLayer; result: LayerMeasurements };
   /** `null` unpins. */
-  select: { params: { readonly report: string; readonly layer: number | null }; result: null };
-  /** Applies a fix by its position among those of the layer. */
-  fix: { params: OfLayer & { readonly fix: number }; result: null };
+  select: { params: OfAny; result: null };
+  /** Applies a fix by its position among those of the layer or of the model. */
+  fix: { params: OfAny & { readonly fix: number }; result: null };
+  /** Tries the fixes of the layer, or those of the model and of the layers to blame. */
+  price: { params: OfAny; result: null };
+  /** Opens the sample that a cause names, by the position of the cause. */
+  openSample: { params: OfAny & { readonly cause: number }; result: null };
   act: { params: { readonly action: ViewAction }; result: null };
   /** `data` is text, of a PNG in base64. The result tells whether a file was written. */
   save: { params: { readonly kind: ExportKind; readonly data: string }; result: boolean };
@@ -250,6 +134,8 @@ export const TIMEOUT_MS: Readonly<Record<ViewMethod, number>> = {
   measurements: 120_000,
   select: 20_000,
   fix: Infinity,
+  price: Infinity,
+  openSample: Infinity,
   act: Infinity,
   save: Infinity,
 };
@@ -264,14 +150,17 @@ const isIndex = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isOneOf = (value: unknown, options: readonly string[]): boolean => isText(value) && options.includes(value);
 const isLayer: Check = ({ report, layer }) => isText(report) && isIndex(layer);
+const isAny: Check = (params) => isLayer(params) || (isText(params['report']) && params['layer'] === null);
 
 const CHECKS: Readonly<Record<ViewMethod, Check>> = {
   state: () => true,
   rows: ({ report, start }) => isText(report) && isIndex(start),
   layer: isLayer,
   measurements: isLayer,
-  select: ({ report, layer }) => isText(report) && (layer === null || isIndex(layer)),
-  fix: (params) => isLayer(params) && isIndex(params['fix']),
+  select: isAny,
+  fix: (params) => isAny(params) && isIndex(params['fix']),
+  price: isAny,
+  openSample: (params) => isAny(params) && isIndex(params['cause']),
   act: ({ action }) => isOneOf(action, VIEW_ACTIONS),
   save: ({ kind, data }) => isOneOf(kind, EXPORT_KINDS) && isText(data) && data.length <= MOST_EXPORTED,
 };

@@ -37,9 +37,15 @@ const COMPARED: typeof COLUMNS = [
   ['previous accumulated SQNR (dB)', ({ base }, layer) => numberCell(base?.accumulated[layer] ?? NaN)],
 ];
 
+const BLAMED: typeof COLUMNS = [
+  ['verdict', ({ blame }, layer) => blame?.verdict[layer] ?? ''],
+  ['share of the output error (%)', ({ blame }, layer) => numberCell(blame?.share[layer] ?? NaN)],
+  ['output SQNR with only it in int8 (dB)', ({ blame }, layer) => numberCell(blame?.only[layer] ?? NaN)],
+];
+
 /** The layers in the given order. */
 export function layersCsv(layers: Layers, order: readonly number[]): string {
-  const columns = layers.base === null ? COLUMNS : [...COLUMNS, ...COMPARED];
+  const columns = [...COLUMNS, ...(layers.base === null ? [] : COMPARED), ...(layers.blame === null ? [] : BLAMED)];
   const head = columns.map(([title]) => textCell(title)).join(',');
   const rows = order.map((layer) => columns.map(([, cell]) => cell(layers, layer)).join(','));
   return `${[head, ...rows].join('\r\n')}\r\n`;

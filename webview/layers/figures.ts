@@ -1,7 +1,7 @@
 /** The numbers of a run as a whole, with what they changed by. Pure. */
 
 import { bytes, milliseconds, number3, percent, plural } from '../../src/shared/format';
-import type { ReportFacts, RunFacts } from '../../src/shared/viewProtocol';
+import type { ReportFacts, RunFacts } from '../../src/shared/viewFacts';
 import { changeDB, dB, factor, fromDecibels } from './text';
 
 export type Tone = 'better' | 'worse' | 'same';

@@ -40,6 +40,11 @@ export function actionButton(
   });
 }
 
+/** Why no job can be started now; `null` where one can. */
+export function busyReason({ job, obstacle }: ViewState): string | null {
+  return job === null ? obstacle : 'A job of this model is running.';
+}
+
 export class Header {
   readonly element = h('header', { class: 'header' });
   readonly #actions: HeaderActions;
@@ -61,7 +66,7 @@ export class Header {
 
   #draw(host: ViewState | null): void {
     if (host === null) return;
-    const { content, obstacle, job } = host;
+    const { content } = host;
     const run = content.kind === 'report' ? content.report.run : undefined;
     this.#age.dataset['created'] = run?.created ?? '';
     this.#tick();
@@ -85,7 +90,8 @@ export class Header {
                 ]),
             this.#age,
           ];
-    const busy = job === null ? obstacle : 'A job of this model is running.';
+    const busy = busyReason(host);
+    const asked = content.kind === 'report' && content.report.culprits !== null;
     fill(
       this.element,
       h('h1', { text: printable(host.title), title: printable(host.title) }),
@@ -96,6 +102,7 @@ export class Header {
             'div',
             { class: 'actions' },
             actionButton('Run again', 'run', this.#actions, { primary: true, obstacle: busy }),
+            asked ? null : actionButton('Find culprits', 'findCulprits', this.#actions, { obstacle: busy }),
             actionButton('Benchmark', 'benchmark', this.#actions, { obstacle: busy }),
             actionButton('Open recipe', 'openRecipe', this.#actions),
             this.#exports,

@@ -2,7 +2,8 @@
 
 import type { ReasonCode } from '../../src/shared/reasons';
 import type { Status } from '../../src/shared/report';
-import type { Decibels, RowPage } from '../../src/shared/viewProtocol';
+import { VERDICTS, type Verdict } from '../../src/shared/verdicts';
+import type { Decibels, RowPage } from '../../src/shared/viewFacts';
 
 /** Errors and times of one run, by layer. NaN: not measured. Infinity: no error at all. */
 export interface Measures {
@@ -25,19 +26,41 @@ export interface Layers extends Measures {
   readonly macs: readonly number[];
   /** The same layers in the run it is compared with. */
   readonly base: (Measures & { readonly status: readonly (Status | null)[] }) | null;
+  /** Where the error comes from; `null` as long as nobody has asked. */
+  readonly blame: Blame | null;
   /** Place of each layer among those with an error of their own, 0 is the worst; -1 for the others. */
   readonly rank: Int32Array;
   /** How many layers have a rank. */
   readonly ranked: number;
 }
 
+export interface Blame {
+  /** `null` for a layer that is not in int8. */
+  readonly verdict: readonly (Verdict | null)[];
+  /** Percent of the error at the model's outputs; NaN where there is no verdict. */
+  readonly share: Float64Array;
+  /** dB at the model's outputs with this layer alone in int8. */
+  readonly only: Float64Array;
+}
+
 type Column = Readonly<Record<MeasureName, readonly Decibels[]>>;
 
+function numbers(values: readonly Decibels[]): Float64Array {
+  return Float64Array.from(values, (value) => (value === 'exact' ? Infinity : (value ?? NaN)));
+}
+
 function decode(pages: readonly Column[], name: MeasureName): Float64Array {
-  return Float64Array.from(
-    pages.flatMap((page) => page[name]),
-    (value) => (value === 'exact' ? Infinity : (value ?? NaN)),
-  );
+  return numbers(pages.flatMap((page) => page[name]));
+}
+
+function blameOf(pages: readonly RowPage[]): Blame | null {
+  const found = pages.flatMap(({ blame }) => blame ?? []);
+  if (found.length === 0) return null;
+  return {
+    verdict: found.flatMap(({ verdict }) => verdict),
+    share: numbers(found.flatMap(({ share }) => share)),
+    only: numbers(found.flatMap(({ only }) => only)),
+  };
 }
 
 function measures(pages: readonly Column[]): Measures {
@@ -69,6 +92,7 @@ export function layersOf(pages: readonly RowPage[]): Layers {
     kernel: pages.flatMap(({ kernel }) => kernel),
     reason: pages.flatMap(({ reason }) => reason),
     macs: pages.flatMap(({ macs }) => macs),
+    blame: blameOf(pages),
     base: compared ? { ...measures(bases), status: bases.flatMap(({ status }) => status) } : null,
     rank,
     ranked: order.length,
@@ -95,4 +119,18 @@ export function errorOf(layers: Measures, layer: number): number {
 /** Whether the layer itself loses more than is wanted; what it only inherits is not its fault. */
 export function isProblem(layers: Measures, layer: number, threshold: number): boolean {
   return layers.local[layer]! < threshold;
+}
+
+/** How many times as fast as in fp32 a layer is in int8; NaN where a time was not measured. */
+export function ratioOf({ fp32, int8 }: Measures, layer: number): number {
+  const ratio = fp32[layer]! / int8[layer]!;
+  return Number.isFinite(ratio) ? ratio : NaN;
+}
+
+/** Layers with a verdict, the one to look at first first. */
+export function sortedByBlame({ verdict, share }: Blame): number[] {
+  const rank = (layer: number): number => VERDICTS.indexOf(verdict[layer]!);
+  return Array.from(share, (_, layer) => layer)
+    .filter((layer) => verdict[layer] !== null)
+    .sort((a, b) => rank(a) - rank(b) || share[b]! - share[a]! || a - b);
 }

@@ -1,13 +1,8 @@
 /** Asks the host for the rows of a report, and for what belongs to the layer that is shown. */
 
 import { toQuantscopeError } from '../../src/shared/errors';
-import {
-  PAGE_ROWS,
-  type LayerFacts,
-  type LayerMeasurements,
-  type RowPage,
-  type ViewState,
-} from '../../src/shared/viewProtocol';
+import { PAGE_ROWS, type LayerFacts, type LayerMeasurements, type RowPage } from '../../src/shared/viewFacts';
+import type { ViewState } from '../../src/shared/viewProtocol';
 import { layersOf } from './layers';
 import type { Connection } from './messages';
 import { shownLayer, withLayers, type Asked, type AppState, type AppStore } from './state';

@@ -92,9 +92,19 @@ function act(action: ViewAction): void {
   attempt(connection.request('act', { action }));
 }
 
-function fix(layer: number, index: number): void {
+function fix(layer: number | null, index: number): void {
   const { report } = store.state;
   if (report !== null) attempt(connection.request('fix', { report, layer, fix: index }));
+}
+
+function price(layer: number | null): void {
+  const { report } = store.state;
+  if (report !== null) attempt(connection.request('price', { report, layer }));
+}
+
+function openSample(layer: number | null, cause: number): void {
+  const { report } = store.state;
+  if (report !== null) attempt(connection.request('openSample', { report, layer, cause }));
 }
 
 async function save(kind: ExportKind): Promise<void> {
@@ -114,7 +124,7 @@ function drawn(kind: 'svg' | 'png', title: string): string {
 
 // --- The page ---------------------------------------------------------------------------------------------------------
 
-const actions = { act, pin, preview, fix, save: (kind: ExportKind): void => attempt(save(kind)) };
+const actions = { act, pin, preview, fix, price, openSample, save: (kind: ExportKind): void => attempt(save(kind)) };
 const header = new Header(store, actions);
 const banners = new Banners(store, actions);
 const summary = new Summary(store);

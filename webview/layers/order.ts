@@ -1,7 +1,8 @@
 /** Which layers the table shows, and in which order. Pure. */
 
 import type { Status } from '../../src/shared/report';
-import type { Layers, MeasureName } from './layers';
+import { VERDICTS } from '../../src/shared/verdicts';
+import { ratioOf, type Layers, type MeasureName } from './layers';
 
 export const SORT_KEYS = [
   'graph',
@@ -15,6 +16,9 @@ export const SORT_KEYS = [
   'fp32',
   'int8',
   'macs',
+  'verdict',
+  'share',
+  'ratio',
 ] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 
@@ -32,7 +36,7 @@ export interface Filter {
 export const STATUSES = ['quantized', 'float', 'fallback'] as const satisfies readonly Status[];
 
 /** What one would look at first: the lowest error, the longest time, the most work. */
-export const FIRST_DESCENDING: ReadonlySet<SortKey> = new Set(['fp32', 'int8', 'macs']);
+export const FIRST_DESCENDING: ReadonlySet<SortKey> = new Set(['fp32', 'int8', 'macs', 'share']);
 
 /** Change against the base run; NaN where either was not measured, 0 between two exact ones. */
 export function changeOf(layers: Layers, measure: MeasureName, layer: number): number {
@@ -56,6 +60,13 @@ const VALUES: Readonly<Record<SortKey, KeyOf>> = {
   fp32: ({ fp32 }, layer) => fp32[layer]!,
   int8: ({ int8 }, layer) => int8[layer]!,
   macs: ({ macs }, layer) => macs[layer]!,
+  verdict: ({ blame }, layer) => {
+    const verdict = blame?.verdict[layer] ?? null;
+    // Of one verdict, the larger share first.
+    return verdict === null ? NaN : VERDICTS.indexOf(verdict) + 1 - blame!.share[layer]! / 101;
+  },
+  share: ({ blame }, layer) => blame?.share[layer] ?? NaN,
+  ratio: ratioOf,
 };
 
 const TEXT = new Intl.Collator('en', { numeric: true });

@@ -1,7 +1,8 @@
 /** What the page knows and shows, and what of it outlives the page. */
 
 import type { ErrorData } from '../../src/shared/errors';
-import type { LayerFacts, LayerMeasurements, ViewSource, ViewState } from '../../src/shared/viewProtocol';
+import type { LayerFacts, LayerMeasurements } from '../../src/shared/viewFacts';
+import type { ViewSource, ViewState } from '../../src/shared/viewProtocol';
 import { fitView, type View } from './chart/scale';
 import type { Layers } from './layers';
 import { arrange, FIRST_DESCENDING, SORT_KEYS, STATUSES, type Filter, type Sort } from './order';

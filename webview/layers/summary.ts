@@ -1,7 +1,7 @@
 /** The strip of numbers on top, in the largest type. */
 
 import { plural, printable } from '../../src/shared/format';
-import type { ReportFacts } from '../../src/shared/viewProtocol';
+import type { ReportFacts } from '../../src/shared/viewFacts';
 import { fill, h } from './dom';
 import { figures, type Change, type Figure } from './figures';
 import { isProblem, type Layers } from './layers';

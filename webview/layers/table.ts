@@ -1,122 +1,30 @@
 /** The layers as a table of which only the rows in view exist. */
 
-import { count, NOTHING, printable } from '../../src/shared/format';
 import { fill, h, type Child } from './dom';
-import { isProblem, type Layers, type MeasureName } from './layers';
-import { changeOf, type SortKey } from './order';
 import { sortedBy, type AppState, type AppStore } from './state';
-import { bareDB, changeDB, STATUS_SIGNS, time } from './text';
+import { columnsFor, templateOf, type Cell, type Column } from './tableColumns';
 
 export interface TableActions {
   readonly preview: (layer: number) => void;
   readonly pin: (layer: number) => void;
 }
 
-interface Column {
-  readonly key: SortKey;
-  readonly title: string;
-  /** For people who do not see the symbol or the short form. */
-  readonly label: string;
-  readonly unit?: string;
-  readonly className: string;
-  /** Only where there is a run to compare with. */
-  readonly compared?: boolean;
-  readonly cell: (layers: Layers, layer: number, threshold: number) => HTMLElement;
-}
-
-function cell(className: string, text: string, title?: string): HTMLElement {
-  return h('div', { class: `cell ${className}`, role: 'gridcell', text, title });
-}
-
-function decibelColumn(measure: 'local' | 'accumulated', title: string, label: string): Column {
-  return {
-    key: measure,
+function cellElement({ className }: Column, { text, tone: kind, title, sign, bar }: Cell): HTMLElement {
+  const element = h('div', {
+    class: ['cell', className, kind ?? ''].join(' ').trim(),
+    role: 'gridcell',
     title,
-    label,
-    unit: 'dB',
-    className: 'number',
-    cell: (layers, layer, threshold) => {
-      const low = measure === 'local' && isProblem(layers, layer, threshold);
-      return cell(`number${low ? ' problem' : ''}`, bareDB(layers[measure][layer]!));
-    },
-  };
+    // A sign alone is no name.
+    'aria-label': text === '' ? title : undefined,
+  });
+  if (sign !== undefined) {
+    element.append(h('span', { class: `sign ${sign.className}`, 'aria-hidden': true, text: sign.symbol }), ' ');
+  }
+  // The end of a path tells layers apart, so that is what has to stay visible.
+  element.append(className === 'name' ? h('bdi', { text }) : text);
+  if (bar !== undefined) element.style.setProperty('--bar', `${(100 * Math.min(1, bar)).toFixed(1)}%`);
+  return element;
 }
-
-function changeColumn(key: 'localChange' | 'accumulatedChange', measure: MeasureName, label: string): Column {
-  return {
-    key,
-    title: 'Δ',
-    label,
-    className: 'number change',
-    compared: true,
-    cell: (layers, layer) => {
-      const change = changeOf(layers, measure, layer);
-      return cell(`number change ${tone(change)}`, changeDB(change));
-    },
-  };
-}
-
-/** Half a decibel is what another set of images makes of the same model. */
-const NOISE_DB = 0.5;
-
-export function tone(change: number): 'better' | 'worse' | 'same' {
-  return Number.isNaN(change) || Math.abs(change) < NOISE_DB ? 'same' : change > 0 ? 'better' : 'worse';
-}
-
-function timeColumn(measure: 'fp32' | 'int8'): Column {
-  return {
-    key: measure,
-    title: measure,
-    label: `Time in ${measure}`,
-    className: 'number time',
-    cell: (layers, layer) => cell('number time', time(layers[measure][layer]!)),
-  };
-}
-
-const COLUMNS: readonly Column[] = [
-  {
-    key: 'status',
-    title: '',
-    label: 'Status',
-    className: 'status',
-    cell: ({ status }, layer) => {
-      const { symbol, word } = STATUS_SIGNS[status[layer]!];
-      const sign = h('span', { class: `sign ${status[layer]!}`, 'aria-hidden': true, text: symbol });
-      return h('div', { class: 'cell status', role: 'gridcell', title: word, 'aria-label': word }, sign);
-    },
-  },
-  {
-    key: 'name',
-    title: 'Layer',
-    label: 'Layer',
-    className: 'name',
-    cell: ({ name }, layer) => {
-      const text = printable(name[layer]!);
-      // The end of a path tells layers apart, so that is what has to stay visible.
-      return h('div', { class: 'cell name', role: 'gridcell', title: text }, h('bdi', { text }));
-    },
-  },
-  {
-    key: 'op',
-    title: 'Operator',
-    label: 'Operator',
-    className: 'op',
-    cell: ({ op }, layer) => cell('op', printable(op[layer]!), printable(op[layer]!)),
-  },
-  decibelColumn('local', 'Local', 'Local SQNR: the layer alone in int8'),
-  changeColumn('localChange', 'local', 'Change of the local SQNR'),
-  decibelColumn('accumulated', 'Accum.', 'Accumulated SQNR: the int8 model against fp32 at this layer'),
-  changeColumn('accumulatedChange', 'accumulated', 'Change of the accumulated SQNR'),
-  timeColumn('fp32'),
-  timeColumn('int8'),
-  {
-    key: 'macs',
-    title: 'MACs',
-    label: 'Multiply-adds of one inference',
-    className: 'number macs',
-    cell: ({ macs }, layer) => cell('number macs', macs[layer] === 0 ? NOTHING : count(macs[layer]!)),
-  },
-];
 
 /** Height of a row in pixels: that of the editor's own lists. */
 export const ROW = 22;
@@ -133,6 +41,7 @@ export class Table {
   readonly #space = h('div', { class: 'space', role: 'presentation' });
   readonly #rows = h('div', { class: 'rows', role: 'rowgroup' });
   readonly #nothing = h('p', { class: 'nothing', hidden: true, text: 'No layer passes the filter. Esc clears it.' });
+  #columns: readonly Column[] = [];
   #drawn = '';
 
   constructor(store: AppStore, actions: TableActions) {
@@ -148,6 +57,7 @@ export class Table {
     this.element = h('div', { class: 'table' }, this.target, this.#nothing);
     this.#listen();
     store.on(['layers', 'sort'], (state) => {
+      this.#fit();
       this.#drawHead(state);
     });
     store.on(['layers', 'order', 'host'], () => {
@@ -195,20 +105,28 @@ export class Table {
       if (layer !== undefined) this.#actions.pin(layer);
     });
     new ResizeObserver(() => {
+      this.#fit();
       this.#drawRows(false);
     }).observe(this.target);
   }
 
-  #columns(layers: Layers): readonly Column[] {
-    return COLUMNS.filter(({ compared }) => compared !== true || layers.base !== null);
+  /** Other columns where the width or what is known has changed. */
+  #fit(): void {
+    const { layers } = this.#store.state;
+    if (layers === null) return;
+    const columns = columnsFor(layers, this.target.clientWidth);
+    const same = columns.length === this.#columns.length && columns.every((column, i) => column === this.#columns[i]);
+    if (same) return;
+    this.#columns = columns;
+    this.target.style.setProperty('--columns', templateOf(columns));
+    this.target.setAttribute('aria-colcount', String(columns.length));
+    this.#drawHead(this.#store.state);
+    this.#drawRows(true);
   }
 
   #drawHead({ layers, sort }: AppState): void {
     if (layers === null) return;
-    this.target.classList.toggle('compared', layers.base !== null);
-    const columns = this.#columns(layers);
-    this.target.setAttribute('aria-colcount', String(columns.length));
-    const heads = columns.map(({ key, title, label, unit, className }): Child => {
+    const heads = this.#columns.map(({ key, title, label, unit, className }): Child => {
       const sorted = sort.key === key;
       const direction = sort.descending ? 'descending' : 'ascending';
       const button = h(
@@ -249,14 +167,14 @@ export class Table {
     this.#space.style.height = `${order.length * ROW}px`;
     this.#rows.style.transform = `translateY(${first * ROW}px)`;
     this.#nothing.hidden = order.length > 0;
-    const columns = this.#columns(layers);
+    const columns = this.#columns;
     const rows = order
       .slice(first, last)
       .map((layer, i) =>
         h(
           'div',
           { class: 'row', role: 'row', id: rowId(layer), 'aria-rowindex': first + i + 2, 'data-layer': layer },
-          ...columns.map((column) => column.cell(layers, layer, host.threshold)),
+          ...columns.map((column) => cellElement(column, column.cell(layers, layer, host.threshold))),
         ),
       );
     this.#rows.replaceChildren(...rows);

@@ -2,8 +2,9 @@
 
 import { decibels, microseconds, NOTHING, number3, printable } from '../../src/shared/format';
 import type { Status } from '../../src/shared/report';
-import type { Decibels } from '../../src/shared/viewProtocol';
+import type { Decibels } from '../../src/shared/viewFacts';
 import type { Layers } from './layers';
+import { shareText } from './verdicts';
 
 export interface StatusSign {
   readonly symbol: string;
@@ -86,12 +87,14 @@ export function announcement(layers: Layers, layer: number): string {
   const local = layers.local[layer]!;
   const accumulated = layers.accumulated[layer]!;
   const rank = layers.rank[layer]!;
+  const verdict = layers.blame?.verdict[layer] ?? null;
   return [
     printable(layers.name[layer]!),
     layers.op[layer]!,
     STATUS_SIGNS[layers.status[layer]!].word,
     ...(Number.isNaN(local) ? [] : [`SQNR ${dB(local)}`]),
     ...(Number.isNaN(accumulated) ? [] : [`accumulated ${dB(accumulated)}`]),
+    ...(verdict === null ? [] : [`${verdict}, ${shareText(layers.blame?.share[layer] ?? NaN)} of the error`]),
     ...(rank === -1 ? [] : [`${rank + 1} of ${layers.ranked} worst`]),
   ].join(', ');
 }

@@ -9,6 +9,10 @@ export interface Palette {
   readonly float: string;
   readonly fallback: string;
   readonly problem: string;
+  readonly culprit: string;
+  readonly amplifier: string;
+  readonly victim: string;
+  readonly harmless: string;
   readonly line: string;
   readonly ghost: string;
   readonly focus: string;
@@ -26,6 +30,10 @@ const NAMES = {
   float: '--float',
   fallback: '--fallback',
   problem: '--problem',
+  culprit: '--culprit',
+  amplifier: '--amplifier',
+  victim: '--victim',
+  harmless: '--harmless',
   line: '--line',
   ghost: '--ghost',
   focus: '--focus',

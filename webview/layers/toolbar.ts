@@ -8,6 +8,7 @@ import { STATUS_SIGNS } from './text';
 
 const SORTS: readonly (readonly [label: string, sort: Sort])[] = [
   ['Worst first', { key: 'local', descending: false }],
+  ['Culprits first', { key: 'verdict', descending: false }],
   ['Graph order', { key: 'graph', descending: false }],
   ['Slowest first', { key: 'int8', descending: true }],
   ['Most multiply-adds', { key: 'macs', descending: true }],
@@ -32,6 +33,7 @@ export class Toolbar {
       },
     });
     const chips = STATUSES.map((status) => this.#chip(status));
+    const options = SORTS.map(([label], i) => h('option', { value: String(i), text: label }));
     const order = h(
       'select',
       {
@@ -41,7 +43,7 @@ export class Toolbar {
           if (chosen !== undefined) store.update({ sort: chosen[1] });
         },
       },
-      ...SORTS.map(([label], i) => h('option', { value: String(i), text: label })),
+      ...options,
       h('option', { value: 'other', text: 'By column', hidden: true }),
     );
     this.element = h(
@@ -67,6 +69,11 @@ export class Toolbar {
         chip.setAttribute('aria-pressed', String(filter.statuses.includes(status)));
         const counted = layers?.status.filter((candidate) => candidate === status).length ?? 0;
         chip.querySelector('.number')!.textContent = String(counted);
+      });
+    });
+    store.on(['layers'], ({ layers }) => {
+      SORTS.forEach(([, { key }], i) => {
+        options[i]!.hidden = key === 'verdict' && layers?.blame === null;
       });
     });
     store.on(['order', 'layers'], ({ order: shown, layers }) => {

@@ -7,12 +7,11 @@ import type { ViewSource } from '../../shared/viewProtocol';
 import { recipeLibrary } from '../recipes';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
-import { reportId, type Base } from './reportView';
+import { NOTHING_FOUND, readFindings } from '../findings/read';
+import { reportId, type Base, type Subject } from './reportView';
 
-export interface Shown {
+export interface Shown extends Subject {
   readonly id: string;
-  readonly report: Report;
-  readonly base: Base | undefined;
   /** The report of the last run; `undefined` where an earlier run is shown, of which no measurements are kept. */
   readonly measured: vscode.Uri | undefined;
 }
@@ -36,7 +35,9 @@ export async function loadSource(
       : ({ report: await results.read(vscode.Uri.parse(base)), relation: 'chosen' } as const);
   // A broken last report says nothing about an earlier one.
   const isLast = (await last.catch(() => undefined))?.created === report.created;
-  return { id: reportId(report, compared), report, base: compared, measured: isLast ? entry.report : undefined };
+  const found = isLast ? await readFindings(entry, report) : NOTHING_FOUND;
+  const subject = { report, base: compared, found };
+  return { id: reportId(subject), ...subject, measured: isLast ? entry.report : undefined };
 }
 
 /** The newest run before a report that can be read. */

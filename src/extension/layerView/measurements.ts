@@ -3,7 +3,7 @@
 import type { ActivationDetails, HistogramView, LayerDetails, WeightDetails } from '../../shared/details';
 import { OBSERVERS } from '../../shared/recipeValues';
 import type { QuantParams } from '../../shared/report';
-import type { ActivationView, LayerMeasurements, WeightView } from '../../shared/viewProtocol';
+import type { ActivationView, LayerMeasurements, WeightView } from '../../shared/viewFacts';
 
 /** More bins than a pane has pixels show nothing. */
 const MOST_BINS = 256;

@@ -2,13 +2,15 @@
 
 import * as vscode from 'vscode';
 import { randomBytes } from 'node:crypto';
+import type { Cause } from '../../shared/causes';
 import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
-import { suggestFixes } from '../../shared/suggest';
+import { layerFixes } from '../../shared/layerFixes';
+import type { Report } from '../../shared/report';
+import type { LayerMeasurements } from '../../shared/viewFacts';
 import {
   answerView,
   type ExportKind,
   type JobFacts,
-  type LayerMeasurements,
   type Obstacle,
   type ToView,
   type ViewAction,
@@ -18,6 +20,9 @@ import {
   type ViewState,
 } from '../../shared/viewProtocol';
 import { folderOf, nameOf } from '../entries';
+import { explainSpeedOf, findCulprits, measurePrices } from '../findings';
+import { openSample } from '../findings/openSample';
+import type { FoundOut } from '../findings/read';
 import type { CommandId } from '../ids';
 import type { RunningJob } from '../jobs/jobRunner';
 import type { ModelEntry } from '../results';
@@ -164,7 +169,7 @@ export class LayerPanel implements vscode.Disposable {
       if (shown === undefined) return { content: { kind: 'empty' }, stale: [] };
       this.#shown = [...this.#shown.filter(({ id }) => id !== shown.id), shown].slice(-REMEMBERED);
       return {
-        content: { kind: 'report', report: reportFacts(shown.report, shown.base) },
+        content: { kind: 'report', report: reportFacts(shown) },
         // An earlier run is out of date by what it is.
         stale: shown.measured === undefined ? [] : await changesSince(shown.report, entry),
       };
@@ -179,14 +184,8 @@ export class LayerPanel implements vscode.Disposable {
 
   readonly #handlers: ViewHandlers = {
     state: () => this.#state(),
-    rows: ({ report, start }) => {
-      const shown = this.#find(report);
-      return rowPage(shown.report, shown.base, start);
-    },
-    layer: ({ report, layer }) => {
-      const shown = this.#find(report);
-      return layerFacts(shown.report, layer, suggestFixes(shown.report, layerAt(shown.report, layer).name));
-    },
+    rows: ({ report, start }) => rowPage(this.#find(report), start),
+    layer: ({ report, layer }) => layerFacts(this.#find(report), layer),
     measurements: ({ report, layer }) => this.#measurements(this.#find(report), layer),
     select: ({ report, layer }) => {
       const name = layer === null ? undefined : layerAt(this.#find(report).report, layer).name;
@@ -196,10 +195,20 @@ export class LayerPanel implements vscode.Disposable {
       return null;
     },
     fix: async ({ report: id, layer, fix }) => {
-      const { report } = this.#find(id);
-      const chosen = suggestFixes(report, layerAt(report, layer).name)[fix];
+      const { report, found } = this.#find(id);
+      const chosen = layerFixes(report, found.culprits, nameAt(report, layer))[fix];
       if (chosen === undefined) throw new QuantscopeError('internal', `The layer has no fix ${fix}.`);
       await execute('quantscope.applyFix', this.#entry.recipe, chosen.change);
+      return null;
+    },
+    price: async ({ report: id, layer }) => {
+      const { report } = this.#find(id);
+      await measurePrices(this.#services, this.#entry, nameAt(report, layer) ?? undefined);
+      return null;
+    },
+    openSample: async ({ report: id, layer, cause }) => {
+      const { report, found } = this.#find(id);
+      await openSample(this.#entry, report, causesOf(found, nameAt(report, layer))[cause]?.sample);
       return null;
     },
     act: async ({ action }) => {
@@ -212,6 +221,8 @@ export class LayerPanel implements vscode.Disposable {
   readonly #actions: Readonly<Record<ViewAction, () => Thenable<unknown>>> = {
     run: () => execute('quantscope.quantize', this.#entry.hasRecipe ? this.#entry.recipe : this.#entry.model),
     benchmark: () => execute('quantscope.benchmarkPair', this.#entry.model),
+    findCulprits: () => findCulprits(this.#services, this.#entry),
+    explainSpeed: () => explainSpeedOf(this.#services, this.#entry),
     openRecipe: () => execute('quantscope.openRecipe', this.#entry.recipe),
     cancel: () => Promise.resolve(this.#services.jobs.of(this.#entry)?.cancel()),
     showLog: () => execute('quantscope.showLog'),
@@ -255,6 +266,16 @@ export class LayerPanel implements vscode.Disposable {
 
 function execute(command: CommandId, ...args: unknown[]): Thenable<unknown> {
   return vscode.commands.executeCommand(command, ...args);
+}
+
+/** `null` for the model as a whole. */
+function nameAt(report: Report, layer: number | null): string | null {
+  return layer === null ? null : layerAt(report, layer).name;
+}
+
+function causesOf({ culprits }: FoundOut, name: string | null): readonly Cause[] {
+  const blame = name === null ? culprits : culprits?.layers.find(({ layer }) => layer === name);
+  return blame?.causes ?? [];
 }
 
 function jobFacts({ title, progress }: RunningJob): JobFacts {

@@ -1,7 +1,7 @@
 /** A report as the layer view asks for it: figures, pages of rows, and one layer. Pure. */
 
 import { QuantscopeError } from '../../shared/errors';
-import type { Fix } from '../../shared/fixes';
+import { layerFixes } from '../../shared/layerFixes';
 import type { ErrorMeasure, LayerReport, Report, TensorReport } from '../../shared/report';
 import {
   PAGE_ROWS,
@@ -11,7 +11,16 @@ import {
   type RowPage,
   type RunFacts,
   type TensorFacts,
-} from '../../shared/viewProtocol';
+} from '../../shared/viewFacts';
+import type { FoundOut } from '../findings/read';
+import { blameColumns, blameFacts, culpritsFacts, fixFacts, layerIndex, pricesFacts, speedFacts } from './findingsView';
+
+/** A run with what it is compared with, and what was found out about it since. */
+export interface Subject {
+  readonly report: Report;
+  readonly base: Base | undefined;
+  readonly found: FoundOut;
+}
 
 /** What a run is compared with. */
 export interface Base {
@@ -27,19 +36,25 @@ export function decibelsOf(error: ErrorMeasure | null | undefined): Decibels {
   return error.sqnr ?? 'exact';
 }
 
-export function reportFacts(report: Report, base: Base | undefined): ReportFacts {
+export function reportFacts({ report, base, found }: Subject): ReportFacts {
+  const index = layerIndex(report);
+  const fixes = layerFixes(report, found.culprits, null);
   return {
-    id: reportId(report, base),
+    id: reportId({ report, base, found }),
     layers: report.layers.length,
     run: runFacts(report),
     base: base === undefined ? null : { ...runFacts(base.report), relation: base.relation },
     warnings: report.warnings.slice(0, MOST_WARNINGS),
+    culprits: found.culprits === undefined ? null : culpritsFacts(found.culprits, fixes),
+    fixes: fixFacts(fixes, found.prices),
+    prices: pricesFacts(report, found, index),
+    speed: speedFacts(report, found, index),
   };
 }
 
-/** Another report, or another one to compare with, is another id. */
-export function reportId(report: Report, base: Base | undefined): string {
-  return [report.created, report.model.sha256, base?.report.created ?? ''].join(' ');
+/** Another report, another one to compare with, or something found out is another id. */
+export function reportId({ report, base, found }: Subject): string {
+  return [report.created, report.model.sha256, base?.report.created ?? '', found.stamp].join(' ');
 }
 
 export function runFacts(report: Report): RunFacts {
@@ -66,7 +81,7 @@ function worstOutput({ outputs }: Report): RunFacts['output'] {
 }
 
 /** The rows from `start` on, beside those of the same names in the base. */
-export function rowPage(report: Report, base: Base | undefined, start: number): RowPage {
+export function rowPage({ report, base, found }: Subject, start: number): RowPage {
   const rows = report.layers.slice(start, start + PAGE_ROWS);
   const known = base === undefined ? undefined : new Map(base.report.layers.map((layer) => [layer.name, layer]));
   const then = rows.map(({ name }) => known?.get(name));
@@ -79,6 +94,10 @@ export function rowPage(report: Report, base: Base | undefined, start: number): 
     kernel: rows.map(({ kernel }) => kernel),
     reason: rows.map(({ reason }) => reason),
     macs: rows.map(({ macs }) => macs),
+    blame: blameColumns(
+      found.culprits,
+      rows.map(({ name }) => name),
+    ),
     ...measuresOf(rows),
     base: known === undefined ? null : { status: then.map((layer) => layer?.status ?? null), ...measuresOf(then) },
   };
@@ -104,15 +123,17 @@ export function layerAt(report: Report, index: number): LayerReport {
   return layer;
 }
 
-export function layerFacts(report: Report, index: number, fixes: readonly Fix[]): LayerFacts {
-  const { nodes, accumulated, saturation, tensors } = layerAt(report, index);
+export function layerFacts({ report, found }: Subject, index: number): LayerFacts {
+  const { name, nodes, accumulated, saturation, tensors } = layerAt(report, index);
+  const fixes = layerFixes(report, found.culprits, name);
   return {
     layer: index,
     nodes,
     worst: accumulated === null ? null : { sample: accumulated.worst.sample, sqnr: accumulated.worst.sqnr ?? 'exact' },
     saturation,
     tensors: tensors.map(tensorFacts),
-    fixes: fixes.map(({ kind, title, detail, preferred }) => ({ kind, title, detail, preferred })),
+    fixes: fixFacts(fixes, found.prices),
+    blame: blameFacts(found.culprits, name, fixes),
   };
 }
 

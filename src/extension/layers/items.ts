@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { printable } from '../../shared/format';
 import { REASONS } from '../../shared/reasons';
 import type { Status } from '../../shared/report';
+import { VERDICT_SYMBOLS } from '../../shared/verdicts';
 import type { CommandId } from '../ids';
 import { layerUri } from './decorations';
 import { errorText, type ListedLayer, type ListedTensor } from './layerList';
@@ -105,13 +106,18 @@ export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
   if (node.kind === 'tensor')
     return new vscode.MarkdownString().appendText(`${printable(node.tensor.name)}\n${node.tensor.facts}`);
   if (node.kind !== 'layer') return undefined;
-  const { name, op, status, kernel, reason, local, accumulated } = node.layer;
+  const { name, op, status, kernel, reason, local, accumulated, blame } = node.layer;
   // Names are a model's: as text only, never as Markdown.
   const text = new vscode.MarkdownString('**').appendText(printable(name)).appendMarkdown('**\n\n');
   text.appendText(`${printable(op)} · ${STATUS_TITLES[status]}`);
   if (kernel !== null) text.appendText(` · runs as ${printable(kernel)}`);
   if (local !== undefined) text.appendMarkdown('\n\nLocal SQNR ').appendText(errorText(local));
   if (accumulated !== undefined) text.appendMarkdown('\n\nAccumulated SQNR ').appendText(errorText(accumulated));
+  if (blame !== undefined) {
+    text
+      .appendMarkdown('\n\n')
+      .appendText(`${VERDICT_SYMBOLS[blame.verdict]} ${blame.verdict}: ${printable(blame.why)}`);
+  }
   if (reason !== null) text.appendMarkdown(`\n\n${REASONS[reason].sentence} ${REASONS[reason].advice}`);
   return text;
 }

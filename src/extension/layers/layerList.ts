@@ -4,6 +4,7 @@ import { decibels, number3, printable, shape } from '../../shared/format';
 import { plannedStatus, type Inspection } from '../../shared/inspection';
 import type { ReasonCode } from '../../shared/reasons';
 import type { Report, Status, TensorReport } from '../../shared/report';
+import type { Culprits, LayerVerdict } from '../../shared/verdicts';
 
 export interface ListedTensor {
   readonly name: string;
@@ -23,17 +24,25 @@ export interface ListedLayer {
   /** In dB; Infinity for no error, `undefined` where it was not measured. */
   readonly local: number | undefined;
   readonly accumulated: number | undefined;
+  /** What makes its error, where somebody has asked. */
+  readonly blame?: Pick<LayerVerdict, 'verdict' | 'why'>;
   readonly tensors: readonly ListedTensor[];
 }
 
-export function layersOfReport({ layers }: Report): ListedLayer[] {
+export function layersOfReport({ layers }: Report, culprits?: Culprits): ListedLayer[] {
+  const verdicts = new Map(culprits?.layers.map((verdict) => [verdict.layer, verdict]));
   return layers.map(({ name, op, fused, scope, status, reason, kernel, local, accumulated, tensors }) => ({
     ...{ name, scope, status, reason, kernel },
+    ...blameOf(verdicts.get(name)),
     op: [op, ...fused].join('+'),
     local: local === null ? undefined : (local.sqnr ?? Infinity),
     accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
     tensors: tensors.map((tensor) => ({ name: tensor.name, role: tensor.role, facts: tensorFacts(tensor) })),
   }));
+}
+
+function blameOf(found: LayerVerdict | undefined): Pick<ListedLayer, 'blame'> {
+  return found === undefined ? {} : { blame: { verdict: found.verdict, why: found.why } };
 }
 
 export function layersOfInspection({ layers }: Inspection): ListedLayer[] {

@@ -5,8 +5,9 @@ import type { Layers } from '../layers';
 import { passing, type AppState, type AppStore } from '../state';
 import { motionReduced, readPalette, type Palette } from '../theme';
 import { h, svg } from '../dom';
-import { drawChart, footHeight, markRadius, type Scene } from './draw';
+import { drawChart, footHeight, footTop, markRadius, type Scene } from './draw';
 import { layerAt, scopeAt } from './hit';
+import { laneHeight } from './lane';
 import { legend } from './legend';
 import { CanvasPainter, SvgPainter, type Painter } from './painter';
 import {
@@ -141,13 +142,18 @@ export class Chart {
     return zoomed ?? wholeView(layers?.count ?? 1);
   }
 
+  get #lane(): number {
+    const { layers } = this.#store.state;
+    return layers === null ? 0 : laneHeight(layers);
+  }
+
   #frame(painter: Painter, width: number, height: number): Frame {
     const top = legend(painter, this.#legendOptions(), { left: LEFT, right: width - RIGHT, top: 0 }, false) + 12;
     return {
       left: LEFT,
       right: Math.max(LEFT + 10, width - RIGHT),
       top,
-      bottom: height - footHeight(this.#levels) - 4,
+      bottom: height - footHeight(this.#levels) - this.#lane - 4,
     };
   }
 
@@ -158,6 +164,7 @@ export class Chart {
       palette: this.#palette,
       threshold: host?.threshold ?? 0,
       statuses: report?.run.counts ?? { quantized: 0, float: 0, fallback: 0 },
+      verdicts: report?.culprits?.counts ?? null,
       base: report?.base ? (report.base.relation === 'previous' ? 'previous run' : 'compared run') : null,
     };
   }
@@ -174,6 +181,7 @@ export class Chart {
       threshold: host.threshold,
       levels: this.#levels,
       frame: this.#frame(painter, width, height),
+      lane: this.#lane,
       palette: this.#palette,
     };
   }
@@ -242,16 +250,17 @@ export class Chart {
     }
     if (scene === undefined || layers === null || host === null) return;
     const x = scaleX(scene.view, scene.frame);
-    const { top, bottom, left, right } = scene.frame;
+    const { top, left, right } = scene.frame;
+    const foot = footTop(scene);
     const inside = (layer: number | null): layer is number =>
       layer !== null && x(layer) >= left - 1 && x(layer) <= right + 1;
     const half = Math.max(4, (x(1) - x(0)) / 2);
     this.#band.setAttribute('visibility', inside(pinned) ? 'visible' : 'hidden');
     if (inside(pinned)) {
-      place(this.#band, { x: x(pinned) - half, y: top - 4, width: 2 * half, height: bottom - top + 8, rx: 2 });
+      place(this.#band, { x: x(pinned) - half, y: top - 4, width: 2 * half, height: foot - top + 8, rx: 2 });
     }
     this.#cursorLine.setAttribute('visibility', inside(cursor) ? 'visible' : 'hidden');
-    if (inside(cursor)) place(this.#cursorLine, { x1: x(cursor), x2: x(cursor), y1: top, y2: bottom });
+    if (inside(cursor)) place(this.#cursorLine, { x1: x(cursor), x2: x(cursor), y1: top, y2: foot });
     this.#ring(scene, inside(marked) ? marked : null);
   }
 

@@ -6,6 +6,7 @@ import type { Status } from '../../../src/shared/report';
 import { isProblem, type Layers } from '../layers';
 import type { Palette } from '../theme';
 import { linePoints, PointSet } from './downsample';
+import { drawLane } from './lane';
 import type { Painter, Shape } from './painter';
 import { layersIn, scaleDB, scaleX, type Frame, type RangeDB, type ScaleDB, type ScaleX, type View } from './scale';
 import type { ScopeRun } from './scopes';
@@ -22,6 +23,8 @@ export interface Scene {
   readonly threshold: number;
   readonly levels: readonly (readonly ScopeRun[])[];
   readonly frame: Frame;
+  /** Height of what stands between the plot and the scopes. */
+  readonly lane: number;
   readonly palette: Palette;
 }
 
@@ -61,8 +64,14 @@ export function drawChart(painter: Painter, scene: Scene): void {
     drawMarks(painter, scene, x, y);
   });
   drawThreshold(painter, scene, y);
+  drawLane(painter, scene, x);
   if (scene.levels.length > 0) drawScopes(painter, scene, x);
   else drawNames(painter, scene, x);
+}
+
+/** Where scopes or names begin. */
+export function footTop({ frame, lane }: Pick<Scene, 'frame' | 'lane'>): number {
+  return frame.bottom + lane;
 }
 
 /** Half pixels are where a line of one pixel is one pixel wide. */
@@ -143,8 +152,10 @@ function drawMarks(painter: Painter, scene: Scene, x: ScaleX, y: ScaleDB): void 
   }
 }
 
-function drawScopes(painter: Painter, { layers, levels, frame, palette, view }: Scene, x: ScaleX): void {
-  const { left, right, bottom } = frame;
+function drawScopes(painter: Painter, scene: Scene, x: ScaleX): void {
+  const { layers, levels, palette, view } = scene;
+  const { left, right } = scene.frame;
+  const bottom = footTop(scene);
   const [first, last] = layersIn(view, layers.count);
   levels.forEach((runs, level) => {
     const top = bottom + BRACKETS_AT + level * BRACKET_ROW;
@@ -161,8 +172,10 @@ function drawScopes(painter: Painter, { layers, levels, frame, palette, view }: 
   });
 }
 
-function drawNames(painter: Painter, { layers, frame, palette, view }: Scene, x: ScaleX): void {
-  const { left, right, bottom } = frame;
+function drawNames(painter: Painter, scene: Scene, x: ScaleX): void {
+  const { layers, palette, view } = scene;
+  const { left, right } = scene.frame;
+  const bottom = footTop(scene);
   const spacing = x(1) - x(0);
   const [first, last] = layersIn(view, layers.count);
   const style = { fill: palette.muted, size: AXIS_SIZE } as const;

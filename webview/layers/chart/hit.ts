@@ -1,7 +1,7 @@
 /** What the pointer means. Pure. */
 
 import { bisector } from 'd3';
-import { BRACKET_ROW, BRACKETS_AT, type Scene } from './draw';
+import { BRACKET_ROW, BRACKETS_AT, footTop, type Scene } from './draw';
 import { layersIn, scaleDB, scaleX } from './scale';
 import type { ScopeRun } from './scopes';
 
@@ -13,7 +13,7 @@ const FLATTEN = 0.35;
 /** The layer that a place in the plot means; `undefined` outside of the plot. */
 export function layerAt(scene: Scene, px: number, py: number): number | undefined {
   const { layers, view, range, frame } = scene;
-  if (py > frame.bottom + BRACKETS_AT || px < frame.left - REACH) return undefined;
+  if (py > footTop(scene) + BRACKETS_AT || px < frame.left - REACH) return undefined;
   const x = scaleX(view, frame);
   const y = scaleDB(range, frame);
   const middle = x.invert(px);
@@ -34,8 +34,9 @@ export function layerAt(scene: Scene, px: number, py: number): number | undefine
 const lastOf = bisector((run: ScopeRun) => run.last);
 
 /** The scope whose bracket is there. */
-export function scopeAt({ layers, levels, view, frame }: Scene, px: number, py: number): ScopeRun | undefined {
-  const top = frame.bottom + BRACKETS_AT;
+export function scopeAt(scene: Scene, px: number, py: number): ScopeRun | undefined {
+  const { layers, levels, view, frame } = scene;
+  const top = footTop(scene) + BRACKETS_AT;
   if (levels.length === 0 || py <= top || layers.count === 0) return undefined;
   const runs = levels[Math.min(levels.length - 1, Math.floor((py - top) / BRACKET_ROW))]!;
   const layer = Math.round(scaleX(view, frame).invert(px));

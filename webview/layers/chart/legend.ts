@@ -1,7 +1,9 @@
 /** The legend of the chart, in as many lines as its width needs. */
 
 import { decibels } from '../../../src/shared/format';
+import type { Verdict } from '../../../src/shared/verdicts';
 import type { Palette } from '../theme';
+import { VERDICT_SHAPES } from './lane';
 import type { Painter, Shape } from './painter';
 
 interface Item {
@@ -14,6 +16,8 @@ export interface LegendOptions {
   readonly palette: Palette;
   readonly threshold: number;
   readonly statuses: Readonly<Record<'quantized' | 'float' | 'fallback', number>>;
+  /** How many layers have each verdict; `null` where nobody has asked. */
+  readonly verdicts: Readonly<Record<Verdict, number>> | null;
   /** What the drawing behind is: `previous run`; `null` where there is none. */
   readonly base: string | null;
 }
@@ -23,7 +27,7 @@ const LINE = 18;
 const SYMBOL = 16;
 const GAP = 18;
 
-function items({ palette, threshold, statuses, base }: LegendOptions, painter: Painter): Item[] {
+function items({ palette, threshold, statuses, verdicts, base }: LegendOptions, painter: Painter): Item[] {
   const item = (label: string, symbol: number, draw: Item['draw']): Item => ({
     label,
     width: symbol + painter.measure(label, SIZE),
@@ -46,6 +50,9 @@ function items({ palette, threshold, statuses, base }: LegendOptions, painter: P
     ...(statuses.fallback > 0 ? [mark('fallback', 'triangle', palette.fallback)] : []),
     stroke('accumulated', palette.line, 1.5, []),
     stroke(`threshold ${decibels(threshold)}`, palette.problem, 1, [4, 4]),
+    ...(['culprit', 'amplifier', 'victim'] as const)
+      .filter((verdict) => (verdicts?.[verdict] ?? 0) > 0)
+      .map((verdict) => mark(verdict, VERDICT_SHAPES[verdict], palette[verdict], verdict === 'victim')),
     ...(base === null ? [] : [stroke(base, palette.ghost, 1.5, [2, 3])]),
   ];
 }

@@ -18,7 +18,7 @@ export interface TextStyle {
   readonly most?: number;
 }
 
-export type Shape = 'square' | 'circle' | 'triangle';
+export type Shape = 'square' | 'circle' | 'triangle' | 'diamond';
 
 /** Coordinates are CSS pixels; points are flat [x, y, …]; the y of text is its middle. */
 export interface Painter {
@@ -46,6 +46,8 @@ export function ellipsize(text: string, most: number, measure: (text: string) =>
 /** Half the side of a square, and the reach of a triangle, that look as large as a circle of radius 1. */
 const SQUARE = 0.89;
 const TRIANGLE = 1.25;
+/** The reach of a diamond that looks as large. */
+const DIAMOND = 1.2;
 
 export class CanvasPainter implements Painter {
   readonly #context: CanvasRenderingContext2D;
@@ -86,6 +88,13 @@ export class CanvasPainter implements Painter {
     } else if (shape === 'circle') {
       context.moveTo(x + radius, y);
       context.arc(x, y, radius, 0, 2 * Math.PI);
+    } else if (shape === 'diamond') {
+      const reach = radius * DIAMOND;
+      context.moveTo(x, y - reach);
+      context.lineTo(x + reach, y);
+      context.lineTo(x, y + reach);
+      context.lineTo(x - reach, y);
+      context.closePath();
     } else {
       const reach = radius * TRIANGLE;
       context.moveTo(x, y - reach);
@@ -238,6 +247,11 @@ function markElement(shape: Shape, x: number, y: number, radius: number): string
   if (shape === 'square') {
     const half = radius * SQUARE;
     return `<rect x="${round(x - half)}" y="${round(y - half)}" width="${round(2 * half)}" height="${round(2 * half)}"/>`;
+  }
+  if (shape === 'diamond') {
+    const reach = radius * DIAMOND;
+    const [west, east, north, south] = [x - reach, x + reach, y - reach, y + reach].map(round);
+    return `<path d="M${round(x)} ${north!}L${east!} ${round(y)}L${round(x)} ${south!}L${west!} ${round(y)}Z"/>`;
   }
   const reach = radius * TRIANGLE;
   const [left, right, base] = [x - reach, x + reach, y + reach * 0.8].map(round);

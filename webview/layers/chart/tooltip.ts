@@ -5,6 +5,7 @@ import { fill, h } from '../dom';
 import { changeOf, STATUSES } from '../order';
 import type { AppState } from '../state';
 import { changeDB, dB, shorten, STATUS_SIGNS } from '../text';
+import { shareText } from '../verdicts';
 
 const AWAY = 14;
 const LONGEST_NAME = 60;
@@ -23,6 +24,7 @@ export class Tooltip {
     const { layers } = state;
     if (layers === null) return;
     const status = STATUSES.find((candidate) => candidate === layers.status[layer])!;
+    const verdict = layers.blame?.verdict[layer] ?? null;
     const row = (name: string, value: string, change: string): HTMLElement =>
       h(
         'div',
@@ -44,6 +46,7 @@ export class Tooltip {
         ? null
         : row('local', dB(layers.local[layer]!), changeDB(changeOf(layers, 'local', layer))),
       row('accumulated', dB(layers.accumulated[layer]!), changeDB(changeOf(layers, 'accumulated', layer))),
+      verdict === null ? null : row(verdict, shareText(layers.blame?.share[layer] ?? NaN), 'of error'),
     );
     this.element.hidden = false;
     const { offsetWidth, offsetHeight } = this.element;

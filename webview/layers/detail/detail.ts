@@ -2,24 +2,28 @@
 
 import { count, number3, percent, plural, printable } from '../../../src/shared/format';
 import { REASONS } from '../../../src/shared/reasons';
-import type { FixFacts, LayerFacts, LayerMeasurements } from '../../../src/shared/viewProtocol';
+import type { LayerFacts, LayerMeasurements } from '../../../src/shared/viewFacts';
+import type { ViewAction, ViewState } from '../../../src/shared/viewProtocol';
 import { fill, h, type Child } from '../dom';
-import { isProblem, sortedByError, type Layers } from '../layers';
+import { busyReason } from '../header';
+import { isProblem, type Layers } from '../layers';
 import { changeOf } from '../order';
 import { shownLayer, type Asked, type AppState, type AppStore } from '../state';
-import { tone } from '../table';
+import { tone } from '../tableColumns';
 import { changeDB, dB, factor, fromDecibels, STATUS_SIGNS, time } from '../text';
+import { blameSection } from './blame';
+import { fixesSection, type FixActions } from './fixes';
 import { histogram } from './histogram';
 import { tensorTable } from './tensors';
 import { channelText, weightRanges } from './weights';
+import { wholeModel, type WholeContext } from './whole';
 
-export interface DetailActions {
+export interface DetailActions extends FixActions {
   readonly pin: (layer: number | null) => void;
-  readonly fix: (layer: number, fix: number) => void;
+  readonly act: (action: ViewAction) => void;
+  readonly openSample: (layer: number | null, cause: number) => void;
 }
 
-/** Layers that the empty pane proposes. */
-const PROPOSED = 5;
 const NARROWEST = 280;
 
 export class Detail {
@@ -59,56 +63,28 @@ export class Detail {
     // Another layer starts at its top.
     if (layer !== this.#shown) this.element.scrollTop = 0;
     this.#shown = layer;
-    const children = layer === null ? this.#proposals(layers, host.threshold) : this.#of(state, layers, layer);
-    fill(this.element, ...children);
+    const context = this.#context(host, layer);
+    const report = host.content.kind === 'report' ? host.content.report : undefined;
+    if (layer !== null) fill(this.element, ...this.#of(state, layers, layer, context));
+    else if (report !== undefined) {
+      fill(this.element, ...wholeModel(report, layers, host.threshold, this.#width, context));
+    }
   }
 
-  /** What to look at first. */
-  #proposals(layers: Layers, threshold: number): Child[] {
-    const worst = sortedByError(layers.local).slice(0, PROPOSED);
-    if (worst.length === 0) return [h('p', { class: 'hint', text: 'No layer runs in int8; select one to see why.' })];
-    const problems = sortedByError(layers.local).filter((layer) => isProblem(layers, layer, threshold)).length;
-    const verdict =
-      problems === 0
-        ? `Every layer stays above ${threshold} dB. The weakest ones:`
-        : `${plural(problems, 'layer')} below ${threshold} dB. The worst ones:`;
-    return [
-      h('h2', { text: 'Where to look first' }),
-      h('p', { text: verdict }),
-      h(
-        'ol',
-        { class: 'proposals' },
-        ...worst.map((layer) =>
-          h(
-            'li',
-            {},
-            h(
-              'button',
-              {
-                type: 'button',
-                class: 'link',
-                'data-key': `propose-${layer}`,
-                onclick: () => {
-                  this.#actions.pin(layer);
-                },
-              },
-              h('span', { class: 'ellipsis', text: printable(layers.name[layer]!) }),
-              h('span', {
-                class: isProblem(layers, layer, threshold) ? 'number problem' : 'number',
-                text: dB(layers.local[layer]!),
-              }),
-            ),
-          ),
-        ),
-      ),
-      h('p', {
-        class: 'hint',
-        text: 'Point at a layer to preview it, click to pin it. Keys: arrows move, Enter pins, Esc unpins, / searches, + − 0 zoom.',
-      }),
-    ];
+  #context(host: ViewState, layer: number | null): WholeContext {
+    const { fix, price, pin, act, openSample } = this.#actions;
+    return {
+      actions: { fix, price },
+      obstacle: host.obstacle,
+      busy: busyReason(host),
+      pin,
+      findCulprits: () => act('findCulprits'),
+      measure: () => act('explainSpeed'),
+      openSample: (cause) => openSample(layer, cause),
+    };
   }
 
-  #of(state: AppState, layers: Layers, layer: number): Child[] {
+  #of(state: AppState, layers: Layers, layer: number, context: WholeContext): Child[] {
     const { facts, measurements, pinned } = state;
     const isPinned = pinned === layer;
     const status = layers.status[layer]!;
@@ -138,7 +114,8 @@ export class Detail {
       ),
       this.#numbers(layers, layer, facts),
       reasonElement(layers, layer),
-      ready(facts, (value) => this.#fixes(value), 'details'),
+      ready(facts, ({ blame }) => (blame === null ? null : blameSection(blame, context.openSample)), ''),
+      ready(facts, ({ fixes }) => fixesSection(fixes, layer, context), 'details'),
       ...this.#measured(measurements, state),
       ready(facts, (value) => tensorSection(value), ''),
     ];
@@ -191,44 +168,6 @@ export class Detail {
       'dl',
       { class: 'numbers' },
       ...rows.map(([label, hint, value]) => h('div', {}, h('dt', { text: label, title: hint }), h('dd', {}, ...value))),
-    );
-  }
-
-  #fixes({ fixes, layer }: LayerFacts): Child {
-    if (fixes.length === 0) return null;
-    const obstacle = this.#store.state.host?.obstacle ?? null;
-    return h(
-      'section',
-      { class: 'fixes' },
-      h('h3', { text: 'What can be done' }),
-      h('ul', {}, ...fixes.map((fix, i) => this.#fix(fix, i, layer, obstacle))),
-    );
-  }
-
-  #fix(
-    { title, detail, preferred, kind }: FixFacts,
-    index: number,
-    layer: number,
-    obstacle: string | null,
-  ): HTMLElement {
-    const id = `fix-${index}`;
-    return h(
-      'li',
-      {},
-      h('button', {
-        type: 'button',
-        class: preferred ? 'button primary' : 'button',
-        text: printable(title),
-        'data-key': id,
-        'data-fix': kind,
-        'aria-describedby': id,
-        'aria-disabled': obstacle === null ? undefined : true,
-        title: obstacle ?? undefined,
-        onclick: () => {
-          if (obstacle === null) this.#actions.fix(layer, index);
-        },
-      }),
-      h('span', { class: 'hint', id, text: printable(detail) }),
     );
   }
 

@@ -2,7 +2,7 @@
 
 import { area, curveStep, extent, max, scaleLinear, scaleSymlog, ticks } from 'd3';
 import { number3, percent } from '../../../src/shared/format';
-import type { ActivationView } from '../../../src/shared/viewProtocol';
+import type { ActivationView } from '../../../src/shared/viewFacts';
 import { svg } from '../dom';
 
 const LEFT = 104;

@@ -1,7 +1,7 @@
 /** Every tensor of a layer with its range, scale and zero point. */
 
 import { NOTHING, number3, printable, shape } from '../../../src/shared/format';
-import type { TensorFacts } from '../../../src/shared/viewProtocol';
+import type { TensorFacts } from '../../../src/shared/viewFacts';
 import { h } from '../dom';
 
 export function span([least, most]: readonly [number, number]): string {

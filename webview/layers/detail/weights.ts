@@ -2,7 +2,7 @@
 
 import { extent, scaleLinear, ticks } from 'd3';
 import { number3, plural } from '../../../src/shared/format';
-import type { WeightView } from '../../../src/shared/viewProtocol';
+import type { WeightView } from '../../../src/shared/viewFacts';
 import { svg } from '../dom';
 
 const LEFT = 104;
