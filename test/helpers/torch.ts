@@ -1,12 +1,67 @@
-/** The environment with torch that tests run in, and tensors to feed it. */
+/** The environment with torch that tests run in, what they run there, and tensors to feed it. */
 
-import { ensureTorch } from '../../scripts/torch';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync } from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { ensureTorch, type TorchReleaseName } from '../../scripts/torch';
+import type { Recipe } from '../../src/shared/recipe';
+
+const ROOT = path.resolve(__dirname, '../..');
+
+export interface TorchPython {
+  readonly python: string;
+  readonly reason: string | false;
+}
 
 /** `QUANTSCOPE_TORCH=oldest` runs the tests with the oldest torch that is supported instead of the newest. */
-export function torchPython(): { readonly python: string; readonly reason: string | false } {
+const CHOSEN: TorchReleaseName = process.env['QUANTSCOPE_TORCH'] === 'oldest' ? 'oldest' : 'newest';
+
+export function torchPython(release: TorchReleaseName = CHOSEN): TorchPython {
   if (process.platform === 'win32') return { python: 'python', reason: 'the environment is made on Unix only' };
-  const found = ensureTorch(process.env['QUANTSCOPE_TORCH'] === 'oldest' ? 'oldest' : 'newest');
+  const found = ensureTorch(release);
   return 'python' in found ? { python: found.python, reason: false } : { python: 'python3', reason: found.missing };
+}
+
+/** A new folder with the PyTorch sample, its images and the networks of the tests. */
+export function torchFolder(): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'quantscope-torch-'));
+  for (const part of ['samples/torch', 'samples/images', 'test/fixtures/torch']) {
+    const target = part.startsWith('samples') ? path.join(folder, path.basename(part)) : folder;
+    cpSync(path.join(ROOT, part), target, { recursive: true });
+  }
+  return folder;
+}
+
+/** The sample in such a folder, as its own recipe quantizes it. */
+export const sampleRecipe = (python: string): Recipe => ({
+  framework: 'torch',
+  model: 'torch/shapesnet.py:build',
+  torch: { weights: 'torch/shapesnet.pth', python },
+  backend: 'fbgemm',
+  calibration: { data: 'images/calibration', samples: 200 },
+  preprocess: 'tf',
+  validate: { data: 'images/validation', labels: 'images/labels.tsv' },
+});
+
+/** What a Python program prints; `program` are its arguments, the name of a file first or `-c`. */
+export function runPython(python: string, cwd: string, ...program: readonly string[]): string {
+  const options = { cwd, stdio: ['ignore', 'pipe', 'pipe'] as ('ignore' | 'pipe')[] };
+  return execFileSync(python, ['-W', 'ignore', ...program], options)
+    .toString()
+    .trim();
+}
+
+/** Whether two TorchScript files compute the same bits. */
+export function sameBits(python: string, first: string, second: string, shape: readonly number[]): boolean {
+  const code = `
+import torch
+torch.backends.quantized.engine = "fbgemm"
+torch.manual_seed(1)
+x = torch.randn(${shape.join(', ')})
+a, b = (torch.jit.load(name)(x) for name in (${JSON.stringify(first)}, ${JSON.stringify(second)}))
+print(torch.equal(a, b))`;
+  return runPython(python, path.dirname(first), '-c', code) === 'True';
 }
 
 /** Numbers in [−2, 2) from a seed: the generator of Park and Miller. */
