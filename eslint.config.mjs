@@ -10,12 +10,14 @@ const TESTS = '**/*.test.ts';
 /** Node modules that reach beyond this process. */
 const OUTSIDE_WORLD = ['child_process', 'cluster', 'dgram', 'dns', 'http', 'http2', 'https', 'inspector', 'net', 'tls'];
 
+const NODE_ONLY = ['process', 'Buffer', '__dirname', '__filename', 'global', 'require', 'setImmediate'];
+
 /**
  * One entry per folder. `imports`: which of our folders it may import; `builtins`: Node modules it may not;
  * `globals`: names it may not use. Folders stand under `src/`, unless they have a `root` of their own.
  */
 const FOLDERS = {
-  shared: { imports: [], builtins: builtinModules, globals: ['process', 'Buffer', '__dirname', '__filename', 'fetch'] },
+  shared: { imports: [], builtins: builtinModules, globals: [...NODE_ONLY, 'fetch'] },
   core: { imports: ['shared'], builtins: OUTSIDE_WORLD, globals: ['fetch', 'WebSocket'] },
   engine: { imports: ['core', 'shared', 'torch'] },
   server: { imports: ['core', 'shared'] },
@@ -23,7 +25,8 @@ const FOLDERS = {
   cli: { imports: ['core', 'shared', 'engine/client'] },
   torch: { imports: ['core', 'shared'] },
   extension: { imports: ['shared', 'engine/client'] },
-  webview: { imports: ['src/shared'], root: 'webview', builtins: builtinModules },
+  // Its tests run in Node; it runs in a browser.
+  webview: { imports: ['src/shared'], root: 'webview', builtins: builtinModules, globals: NODE_ONLY },
 };
 
 /** Folders below a wall's own folder, at most this deep; the pattern of a relative import depends on the depth. */

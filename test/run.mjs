@@ -12,7 +12,7 @@ import { text } from 'node:stream/consumers';
 import { ROOT, setUp } from '../scripts/setup.mjs';
 
 const CHECKS = [['build'], ['typecheck'], ['lint'], ['format:check'], ['notices', '--', '--check']];
-const TEST_FOLDERS = ['src', 'test'];
+const TEST_FOLDERS = ['src', 'test', 'webview'];
 
 /** Tests that start a VS Code and a browser: one after the other, when the rest is done. */
 const IN_VSCODE = 'test/vscode/';
