@@ -166,7 +166,8 @@ export class EngineClient {
       pending.resolve(answer.output);
     } catch (error) {
       if (this.#engine !== engine) return;
-      pending.reject(toQuantscopeError(error));
+      // What stops a job may stop what it had started as well, and that is no failure any more.
+      pending.reject(wasCancelled(pending) ? cancelled(pending.name) : toQuantscopeError(error));
     }
     this.#remove(pending);
   }
@@ -207,7 +208,7 @@ export class EngineClient {
     if (first?.sent === true) {
       this.#remove(first);
       const message = `The engine ended (${describeEnd(gone)}) while it ran ${describeJob(first)}.`;
-      first.reject(new QuantscopeError('engine-crashed', message));
+      first.reject(wasCancelled(first) ? cancelled(first.name) : new QuantscopeError('engine-crashed', message));
     }
     this.#resume();
   }
@@ -233,6 +234,10 @@ export class EngineClient {
 
 function cancelled(name: JobName): QuantscopeError {
   return new QuantscopeError('cancelled', `The job "${name}" was cancelled.`);
+}
+
+function wasCancelled({ token }: Pending): boolean {
+  return token.token.isCancellationRequested;
 }
 
 /** `quantize net.onnx`: what the report of a crash names. */

@@ -49,8 +49,8 @@ process.on('uncaughtException', die);
 process.on('unhandledRejection', die);
 // The client is gone: nobody is left to work for.
 process.on('disconnect', () => process.exit(EXIT.ok));
-// Ctrl+C reaches every process of the terminal; the client decides what is cancelled.
-process.on('SIGINT', () => undefined);
+// Ctrl+C and the end of a CI job reach every process of the group; the client decides what is cancelled.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 
 const self = { protocol: PROTOCOL_VERSION, version: VERSION, pid: process.pid, runtime: process.version };
 startEngine(connection, handlers, self, () => process.exit(EXIT.ok));

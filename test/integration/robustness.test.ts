@@ -187,6 +187,18 @@ describe('cancelling', { skip: process.platform === 'win32' ? 'there is no SIGIN
       assert.deepEqual(temporariesIn(out), []);
     });
   }
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    test(`by ${signal} to the whole process group, as a terminal or a CI job sends it: no crash`, async () => {
+      const { model, out } = workspace();
+      const { child, finished } = startCli(quantizeArguments(model, out, 200), { detached: true });
+      while (!existsSync(out) && child.exitCode === null) await sleep(2);
+      process.kill(-child.pid!, signal);
+      const result = await finished;
+      assert.equal(result.code, 130, result.stdout.slice(0, 500) + result.stderr);
+      assert.equal(errorCodeOf(result), 'cancelled');
+    });
+  }
 });
 
 describe('a model that is none', { skip }, () => {

@@ -49,6 +49,8 @@ export interface Finished {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** In a process group of its own, which a signal can be sent to as a whole. */
+  readonly detached?: boolean;
 }
 
 /** A command that is still running. */
@@ -57,8 +59,13 @@ export interface Running {
   readonly finished: Promise<Finished>;
 }
 
-export function start(command: string, args: readonly string[], { cwd = ROOT, env = {} }: RunOptions = {}): Running {
-  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+export function start(
+  command: string,
+  args: readonly string[],
+  { cwd = ROOT, env = {}, detached = false }: RunOptions = {},
+): Running {
+  const environment = { ...process.env, ...env };
+  const child = spawn(command, args, { cwd, env: environment, detached, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
