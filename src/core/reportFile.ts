@@ -18,6 +18,16 @@ export function resultFolder(report: string): string {
   return path.basename(folder) === RUNS_FOLDER ? path.dirname(folder) : folder;
 }
 
+/** What a report says of the folder that the paths of its recipe start from: both may move together. */
+export function baseOf(results: string, baseDir: string): string {
+  return path.relative(results, path.resolve(baseDir)).replaceAll(path.sep, '/') || '.';
+}
+
+/** The folder that the paths of its recipe start from; `undefined` for a report of a version that did not say. */
+export function recipeFolder(file: string, { base }: Report): string | undefined {
+  return base === undefined ? undefined : path.resolve(resultFolder(path.resolve(file)), base);
+}
+
 /** False where the int8 model is of another run, as after a run that was killed while it wrote its results. */
 export async function quantizedIsCurrent({ quantized }: Report): Promise<boolean> {
   if (quantized?.sha256 === undefined) return true;

@@ -157,6 +157,8 @@ export interface Report {
     readonly sha256?: string;
   } | null;
   readonly recipe: Recipe;
+  /** Folder that the paths of the recipe start from, as seen from the folder of the results; `/` between its parts. */
+  readonly base?: string;
   readonly backend: BackendId;
   readonly target?: TargetFacts;
   readonly mode: Mode | TorchMode;

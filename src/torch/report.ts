@@ -1,8 +1,10 @@
 /** The worker's answers put together into the report that ONNX models get too. Pure. */
 
 import * as os from 'node:os';
+import * as path from 'node:path';
 import type { QuantizeJob } from '../core/pipeline/types';
 import { countByStatus } from '../core/pipeline/report';
+import { baseOf } from '../core/reportFile';
 import { TOOL } from '../core/version';
 import { REASONS, type ReasonCode } from '../shared/reasons';
 import {
@@ -66,6 +68,7 @@ export function makeReport(parts: Parts): Report {
     },
     quantized: { path: files.target, bytes: files.targetBytes, opset: 0, sha256: files.targetSha256 },
     recipe: job.recipe,
+    base: baseOf(path.dirname(files.target), job.baseDir),
     backend: settings.backend,
     mode: settings.mode,
     format: 'torchscript',

@@ -1,7 +1,7 @@
 /** Prices and tunes on the embedded sample, as the terminal shows them. */
 
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, test } from 'node:test';
 import { tune } from '../../src/core/tune/tune';
@@ -9,7 +9,7 @@ import { Trials } from '../../src/core/tune/trials';
 import { isNoise, type Prices } from '../../src/shared/price';
 import type { Recipe } from '../../src/shared/recipe';
 import type { Tuning } from '../../src/shared/tuning';
-import { documentOf, missing, runCli, SAMPLES, temporaryFolder } from './support';
+import { documentOf, missing, runCli, SAMPLES, subfolder, temporaryFolder } from './support';
 
 const images = (part: string): string => path.join(SAMPLES, 'images', part);
 
@@ -37,8 +37,19 @@ describe('prices', () => {
     async () => {
       const folder = temporaryFolder();
       copyFileSync(RECIPE.model, path.join(folder, 'shapes.onnx'));
-      const file = path.join(folder, 'shapes.quant.yaml');
-      writeFileSync(file, JSON.stringify({ ...RECIPE, model: 'shapes.onnx' }));
+      // Neither beside the model nor in the current folder: the report tells where the paths of its recipe start.
+      const recipes = subfolder(folder, 'recipes');
+      const file = path.join(recipes, 'small.quant.yaml');
+      const from = (part: string): string => path.relative(realpathSync(recipes), images(part));
+      writeFileSync(
+        file,
+        JSON.stringify({
+          ...RECIPE,
+          model: '../shapes.onnx',
+          calibration: { ...RECIPE.calibration, data: from('calibration') },
+          validate: { data: from('validation') },
+        }),
+      );
       const ran = await runCli(['run', file, '--json']);
       assert.equal(ran.code, 0, ran.stderr);
       const args = ['fixes', path.join(folder, 'shapes.quant'), '--most', '3', '--samples', '30'];

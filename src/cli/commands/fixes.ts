@@ -1,21 +1,23 @@
 import * as path from 'node:path';
-import { readReport, REPORT_FILE, resultFolder } from '../../core/reportFile';
+import { readReport } from '../../core/reportFile';
 import { QuantscopeError } from '../../shared/errors';
 import { decibels, NOTHING, percent, printable, signed } from '../../shared/format';
 import type { PricedFix, Prices } from '../../shared/price';
 import { differenceText, sizeText } from '../../shared/priceText';
-import type { Report } from '../../shared/report';
 import { defineCommand } from '../command';
 import { text, wholeNumber } from '../options';
 import type { Style } from '../style';
 import { facts, table, type Column } from '../table';
-import { jobOptions, toJobOptions } from './shared';
+import { jobOptions, locateReport, toJobOptions } from './shared';
 
 export const fixes = defineCommand({
   name: 'fixes',
   summary: 'Tries the fixes of a run, and tells what each brings and costs.',
-  usage: 'REPORT [--layer L] [--most 8] [--samples 100] [--json]',
-  positional: { placeholder: 'REPORT', help: 'A report.json, or the folder that holds it.' },
+  usage: 'RECIPE|REPORT [--layer L] [--most 8] [--samples 100] [--json]',
+  positional: {
+    placeholder: 'RECIPE|REPORT',
+    help: 'A NAME.quant.yaml that was run, or a report.json or the folder that holds it.',
+  },
   options: {
     layer: text('L', 'Only the fixes of this layer.'),
     most: wholeNumber('N', 1, 'Most fixes to try. Default 8.'),
@@ -25,17 +27,14 @@ export const fixes = defineCommand({
   },
   run: async ({ files: [file], values }, { cwd, run }) => {
     const { layer, most, samples, seed } = values;
-    const named = path.resolve(cwd, file);
-    const report = await readReport(named);
-    const location = path.extname(named) === '.json' ? named : path.join(named, REPORT_FILE);
-    if (layer !== undefined && !report.layers.some(({ name }) => name === layer)) {
+    const place = await locateReport(path.resolve(cwd, file), cwd);
+    if (layer !== undefined && !(await readReport(place.report)).layers.some(({ name }) => name === layer)) {
       throw new QuantscopeError('selector-unmatched', `The report has no layer "${layer}".`);
     }
     const prices = await run(
       'prices',
       {
-        report: location,
-        baseDir: baseDirOf(report, [path.dirname(resultFolder(location)), cwd]),
+        ...place,
         ...(layer === undefined ? {} : { layer }),
         ...(most === undefined ? {} : { most }),
         ...(samples === undefined ? {} : { samples }),
@@ -46,11 +45,6 @@ export const fixes = defineCommand({
     return { json: prices, text: (style) => pricesText(prices, style) };
   },
 });
-
-/** Where the recipe's relative paths start, which the report does not tell: from there its model is found. */
-export function baseDirOf({ recipe, model }: Report, candidates: readonly [string, ...string[]]): string {
-  return candidates.find((folder) => path.resolve(folder, recipe.model) === model.path) ?? candidates[0];
-}
 
 function pricesText({ fixes: priced, start, samples }: Prices, style: Style): string {
   const strip = facts(

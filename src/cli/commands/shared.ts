@@ -3,7 +3,7 @@
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { readRecipe, recipePath } from '../../core/recipeFile';
-import { readReport, REPORT_FILE } from '../../core/reportFile';
+import { readReport, recipeFolder, REPORT_FILE } from '../../core/reportFile';
 import { QuantscopeError } from '../../shared/errors';
 import type { JobOptions } from '../../shared/protocol';
 import { BACKEND_IDS } from '../../shared/recipe';
@@ -51,10 +51,12 @@ export async function locateReport(
       hint: 'Run it first: `quantscope run RECIPE`.',
     });
   }
-  const { model } = await readReport(file);
+  const read = await readReport(file);
   const report = path.extname(file) === '.json' ? file : path.join(file, REPORT_FILE);
-  // A run without a recipe file was started with paths as seen from the current folder.
-  const recipe = recipePath(model.path);
+  const known = recipeFolder(report, read);
+  if (known !== undefined) return { report, baseDir: known };
+  // Of a former version: a run without a recipe file was started with paths as seen from the current folder.
+  const recipe = recipePath(read.model.path);
   return { report, baseDir: (await exists(recipe)) ? path.dirname(recipe) : cwd };
 }
 

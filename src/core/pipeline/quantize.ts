@@ -16,7 +16,7 @@ import type { Dataset, Feeds } from '../data/types';
 import { writeFileAtomic } from '../files';
 import { opsetVersion } from '../onnx/model';
 import { writeModel } from '../onnx/write';
-import { REPORT_FILE, RUNS_FOLDER } from '../reportFile';
+import { baseOf, REPORT_FILE, RUNS_FOLDER } from '../reportFile';
 import { RUNTIME } from '../runtime/version';
 import { removeStaleTemporaries } from '../staleFiles';
 import { TOOL, VERSION } from '../version';
@@ -119,6 +119,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
       sha256: written.sha256,
     },
     recipe,
+    base: baseOf(outDir, baseDir),
     backend: backend.id,
     target: targetFacts(backend),
     mode: prepared.plan.mode,
