@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ErrorMeasure, LayerReport } from '../shared/report';
-import { countStrip, layerTable, reasonLegend, sortLayers } from './layers';
+import { sortLayers } from '../shared/layerOrder';
+import { countStrip, layerTable, reasonLegend } from './layers';
 import { PLAIN } from './style';
 
 const measure = (sqnr: number | null): ErrorMeasure => ({ sqnr, cosine: 1, worst: { sample: 's', sqnr } });

@@ -7,8 +7,6 @@ import type { Paint, Style } from './style';
 import { table, type Column } from './table';
 
 export const STATUSES = ['quantized', 'float', 'fallback'] as const satisfies readonly Status[];
-export const SORTS = ['order', 'sqnr', 'time'] as const;
-export type Sort = (typeof SORTS)[number];
 
 interface StatusWord {
   readonly symbol: string;
@@ -71,23 +69,6 @@ function timeOf(time: number | null): string | undefined {
 
 export function layerTable(layers: readonly LayerReport[], style: Style): string {
   return layers.length === 0 ? 'No layers.' : table(COLUMNS, layers, style);
-}
-
-/** Larger comes first; what was not measured comes last. Equal layers keep the order of the graph. */
-const SORT_KEYS: Readonly<Record<Sort, ((layer: LayerReport) => number) | undefined>> = {
-  order: undefined,
-  // The layer's own error, not what it inherits; the lowest first. No error at all is the best there is.
-  sqnr: ({ local }) => (local === null ? -Infinity : local.sqnr === null ? -Number.MAX_VALUE : -local.sqnr),
-  time: ({ time }) => time.int8 ?? -Infinity,
-};
-
-export function sortLayers(layers: readonly LayerReport[], sort: Sort): readonly LayerReport[] {
-  const key = SORT_KEYS[sort];
-  if (key === undefined) return layers;
-  return layers.toSorted((a, b) => {
-    const [first, second] = [key(a), key(b)];
-    return first === second ? 0 : second - first;
-  });
 }
 
 /** Every reason that occurs, with its sentence, what to do, and how many layers it concerns. */

@@ -1,7 +1,7 @@
 /** The server for agents as an agent starts it: `quantscope mcp`, spoken to by the SDK's own client. */
 
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -120,6 +120,22 @@ describe('quantscope mcp', { skip: missing() }, () => {
     const { recipe: text } = await call('tune', { ...goal, write: true });
     assert.notEqual(text, RECIPE);
     assert.equal(readFileSync(recipe, 'utf8'), text);
+  });
+
+  test('code that a recipe names does not run, and the refusal names no option that is not there', async () => {
+    writeFileSync(path.join(folder, 'data.js'), 'require("node:fs").writeFileSync("ran", "");');
+    const file = path.join(folder, 'code.quant.yaml');
+    writeFileSync(file, RECIPE.replace('images/calibration', 'data.js'));
+    for (const [tool, more] of [
+      ['run', {}],
+      ['tune', { minSqnr: 20 }],
+    ] as const) {
+      const { isError, code, hint } = await call(tool, { recipe: file, ...more });
+      assert.deepEqual([isError, code], [true, 'data-untrusted']);
+      assert.match(String(hint), /A person who trusts it can run the recipe/);
+      assert.doesNotMatch(String(hint), /--/);
+    }
+    assert.ok(!existsSync(path.join(folder, 'ran')));
   });
 
   test('arguments that are none are refused', async () => {

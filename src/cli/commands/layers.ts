@@ -1,7 +1,8 @@
 import * as path from 'node:path';
 import { readReport } from '../../core/reportFile';
 import { defineCommand } from '../command';
-import { countStrip, layerTable, reasonLegend, sortLayers, SORTS, STATUSES } from '../layers';
+import { sortLayers, SORTS } from '../../shared/layerOrder';
+import { countStrip, layerTable, reasonLegend, STATUSES } from '../layers';
 import { choice } from '../options';
 
 export const layers = defineCommand({

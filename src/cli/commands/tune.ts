@@ -5,6 +5,7 @@ import { readRecipe } from '../../core/recipeFile';
 import { EXIT, QuantscopeError, toQuantscopeError } from '../../shared/errors';
 import { bytes, decibels, NOTHING, number3, percent, plural, printableLines, seconds } from '../../shared/format';
 import { tunedRecipe } from '../../shared/tunedRecipe';
+import { changesText, figuresText } from '../../shared/tuningText';
 import type { TuneGoal, TunePoint, Tuning } from '../../shared/tuning';
 import { defineCommand } from '../command';
 import { flag, number, wholeNumber } from '../options';
@@ -82,28 +83,10 @@ function goalOf(values: {
   return goal;
 }
 
-/** `3/40  21.4 dB, top-1 48.0 %, 100 % in int8, 0.52× the time of fp32  misses the goal  ranges by mse` */
+/** `3/40  21.4 dB, top-1 48.0 %, 100 % in int8, 0.52× the time of fp32, 1.3 MB  misses the goal  ranges by mse` */
 function pointLine(point: TunePoint, { points, trials }: Tuning): string {
-  const figures = [
-    decibels(point.sqnr),
-    ...(point.top1 === null ? [] : [`top-1 ${percent(point.top1)}`]),
-    ...(point.top1 === null && point.agreement !== null ? [`same class ${percent(point.agreement)}`] : []),
-    `${percent(point.macs)} in int8`,
-    ...(point.latencyRatio === null ? [] : [`${number3(point.latencyRatio)}× the time of fp32`]),
-  ];
   const verdict = point.reached ? 'holds the goal' : 'misses the goal';
-  return `${points.length}/${trials}  ${figures.join(', ')}  ${verdict}  ${changesText(point)}`;
-}
-
-function changesText({ changes }: TunePoint): string {
-  if (changes.length === 0) return 'as it is';
-  const excluded = changes.filter(({ change }) => change.kind === 'override').length;
-  const others = changes.flatMap(({ change }) => {
-    if (change.kind === 'observer') return [`ranges by ${change.observer}`];
-    if (change.kind === 'weights') return [`weights ${change.granularity}`];
-    return change.kind === 'override' ? [] : [change.kind];
-  });
-  return [...others, ...(excluded === 0 ? [] : [`${plural(excluded, 'layer')} changed`])].join(', ');
+  return `${points.length}/${trials}  ${figuresText(point)}  ${verdict}  ${changesText(point)}`;
 }
 
 function tuningText(

@@ -1,16 +1,16 @@
 /** What the tools answer: small documents, paged where they may be long. Pure. */
 
-import type { Benchmark } from '../../shared/benchmark';
-import type { Culprits } from '../../shared/verdicts';
-import { checkGates } from '../../shared/gates';
-import type { Prices } from '../../shared/price';
-import { priceText } from '../../shared/priceText';
-import { REASONS } from '../../shared/reasons';
-import type { LayerReport, Report } from '../../shared/report';
-import { suggestFixes } from '../../shared/suggest';
-import type { Tuning } from '../../shared/tuning';
-import type { Sort } from '../layers';
-import { sortLayers } from '../layers';
+import type { Benchmark } from '../benchmark';
+import type { Cause } from '../causes';
+import { checkGates } from '../gates';
+import { sortLayers, type Sort } from '../layerOrder';
+import type { Prices } from '../price';
+import { priceText } from '../priceText';
+import { REASONS } from '../reasons';
+import type { LayerReport, Report } from '../report';
+import { suggestFixes } from '../suggest';
+import type { Tuning } from '../tuning';
+import type { Culprits } from '../verdicts';
 
 /** Three digits are what the measurements are worth, and what an agent can compare. */
 function round(value: number | null | undefined): number | null {
@@ -71,8 +71,19 @@ export function layerAnswer(report: Report, culprits: Culprits | undefined, name
       type: quantization?.type ?? 'float32',
       scales: quantization?.scale.length ?? 0,
     })),
-    fixes: suggestFixes(report, name).map(({ title, detail, change }) => ({ title, detail, change })),
+    ...(verdict === undefined || verdict.causes.length === 0
+      ? {}
+      : { causes: verdict.causes.map(({ kind, sentence }) => ({ kind, sentence })) }),
+    fixes: fixesOf(report, name, verdict?.causes ?? []),
   };
+}
+
+/** Against a cause that was found first, then what the report alone suggests. */
+function fixesOf(report: Report, name: string, causes: readonly Cause[]): object[] {
+  const known = causes.flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
+  const keys = new Set(known.map(({ change }) => JSON.stringify(change)));
+  const others = suggestFixes(report, name).filter(({ change }) => !keys.has(JSON.stringify(change)));
+  return [...known, ...others].map(({ title, detail, change }) => ({ title, detail, change }));
 }
 
 export function runAnswer(report: Report, file: string): object {
