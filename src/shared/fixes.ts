@@ -17,6 +17,7 @@ export type RecipeChange =
   | { readonly kind: 'weights'; readonly granularity: 'per-channel' | 'per-tensor' }
   | { readonly kind: 'activations'; readonly type: ActivationType }
   | { readonly kind: 'bias-correction'; readonly enabled: boolean }
+  | { readonly kind: 'equalize'; readonly enabled: boolean }
   | { readonly kind: 'opset'; readonly opset: 'auto' | number }
   /** The whole block. */
   | { readonly kind: 'preprocess'; readonly preprocess: Preprocess };
@@ -32,6 +33,7 @@ export const FIX_KINDS = [
   'per-channel',
   'activations-16',
   'reduce-range',
+  'equalize',
   'raise-opset',
   'preprocess',
 ] as const;

@@ -135,6 +135,12 @@ export type LayerOverride = z.infer<typeof layerOverrideSchema>;
 export const normalizeSchema = z.strictObject({
   batchnorm: z.boolean().optional().describe('Fold BatchNormalization into the Conv before it. Default true.'),
   constants: z.boolean().optional().describe('Fold constant subgraphs. Default true.'),
+  equalize: z
+    .boolean()
+    .optional()
+    .describe(
+      'Even out the channels between neighbouring layers, which leaves what the model computes alone (cross-layer equalization, Nagel et al. 2019). Default false.',
+    ),
   opset: z
     .union([z.literal('auto'), z.literal('keep'), positiveInt])
     .optional()

@@ -79,6 +79,8 @@ export function changeRecipe(recipe: Keyed, change: RecipeChange): Keyed {
     }
     case 'activations':
       return put(recipe, 'activations', typed(recipe['activations'], change.type));
+    case 'equalize':
+      return put(recipe, 'normalize', { ...keyed(recipe['normalize']), equalize: change.enabled });
     case 'opset':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), opset: change.opset });
     case 'preprocess':

@@ -224,10 +224,12 @@ describe('fixes of a layer that is not in int8', () => {
 test('fixes of the whole model', () => {
   const perTensor = [layer('a', { tensors: [weight(null)] }), ...others];
   assert.deepEqual(
-    suggestRecipeFixes(report(perTensor)).map(({ kind, preferred }) => [kind, preferred]),
+    suggestRecipeFixes(report(perTensor)).map(({ change, preferred }) => [change, preferred]),
     [
-      ['per-channel', true],
-      ['observer', false],
+      [{ kind: 'weights', granularity: 'per-channel' }, true],
+      [{ kind: 'observer', observer: 'mse' }, false],
+      [{ kind: 'observer', observer: 'percentile', percentile: 99.99 }, false],
+      [{ kind: 'observer', observer: 'percentile', percentile: 99.9 }, false],
     ],
   );
   const mse = { data: 'd', synthetic: false, samples: 1, observer: 'mse', skipped: [], cached: false } as const;

@@ -5,7 +5,7 @@
 
 import type { Fix, FixKind, RecipeChange } from './fixes';
 import type { BackendId, LayerOverride } from './recipe';
-import { weightOverride, type ObserverId } from './recipeValues';
+import { PERCENTILES, weightOverride, type ObserverId } from './recipeValues';
 import type { LayerReport, Report, TensorReport } from './report';
 
 /**
@@ -179,11 +179,25 @@ function rangeDetail(tensor: TensorReport, current: ObserverId, other: ObserverI
   return `Now ${now}; ${then[other] ?? `${other} chooses another range`}. It costs no time and needs no new calibration.`;
 }
 
-function observerFixes(report: Report, current: ObserverId): Suggestion[] {
-  if (report.mode !== 'static' || current === 'mse') return [];
-  const detail = `mse looks for the range with the smallest error in every tensor, where ${current} does not. It costs no time and needs no new calibration.`;
+function observerFixes({ mode, framework, recipe }: Report, current: ObserverId): Suggestion[] {
+  if (mode !== 'static' || current === 'mse') return [];
+  const price = 'It costs no time and needs no new calibration.';
+  const detail = `mse looks for the range with the smallest error in every tensor, where ${current} does not. ${price}`;
+  const mse = { kind: 'observer', title: 'Choose all ranges by mse', detail } as const;
+  const level = current === 'percentile' ? recipe.calibration?.percentile : undefined;
+  // PyTorch's observers know no levels.
+  const levels = framework === 'torch' || level !== undefined ? [] : PERCENTILES.slice(1);
   return [
-    { kind: 'observer', title: 'Choose all ranges by mse', detail, change: { kind: 'observer', observer: 'mse' } },
+    { ...mse, change: { kind: 'observer', observer: 'mse' } },
+    ...levels.map((percentile): Suggestion => {
+      const left = `1 in ${Math.round(100 / (100 - percentile)).toLocaleString('en')}`;
+      return {
+        kind: 'observer',
+        title: `Leave ${left} values out of all ranges`,
+        detail: `The others get finer steps, the outermost are clipped. ${price}`,
+        change: { kind: 'observer', observer: 'percentile', percentile },
+      };
+    }),
   ];
 }
 

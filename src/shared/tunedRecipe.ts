@@ -4,6 +4,7 @@ import { isMap, isScalar, parseDocument } from 'yaml';
 import type { RecipeChange } from './fixes';
 import { applyChanges, recipeEdits } from './recipeEdit';
 import type { TuneChange } from './tuning';
+import { changeText } from './tuningText';
 
 /**
  * Entries for layers carry their reason in `because`; changes of the whole recipe get a comment above their block.
@@ -20,26 +21,22 @@ export function tunedRecipe(text: string, changes: readonly TuneChange[]): strin
 
 /** The block of the recipe that a change is in, and what to call it; none where the change itself says why. */
 function subjectOf(change: RecipeChange): { readonly key: string; readonly what: string } | undefined {
-  switch (change.kind) {
-    case 'override':
-    case 'remove-override':
-      return undefined;
-    case 'backend':
-      return { key: 'backend', what: `backend ${change.backend}` };
-    case 'observer':
-      return { key: 'calibration', what: `ranges by ${change.observer}` };
-    case 'bias-correction':
-      return { key: 'calibration', what: 'biases corrected' };
-    case 'weights':
-      return { key: 'weights', what: `weights ${change.granularity}` };
-    case 'activations':
-      return { key: 'activations', what: `${change.type} activations` };
-    case 'opset':
-      return { key: 'normalize', what: `opset ${change.opset}` };
-    case 'preprocess':
-      return { key: 'preprocess', what: 'images prepared otherwise' };
-  }
+  const key = BLOCKS[change.kind];
+  return key === undefined ? undefined : { key, what: changeText(change) };
 }
+
+const BLOCKS: Readonly<Record<RecipeChange['kind'], string | undefined>> = {
+  override: undefined,
+  'remove-override': undefined,
+  backend: 'backend',
+  observer: 'calibration',
+  'bias-correction': 'calibration',
+  weights: 'weights',
+  activations: 'activations',
+  equalize: 'normalize',
+  opset: 'normalize',
+  preprocess: 'preprocess',
+};
 
 function withComment(text: string, key: string, comment: string): string {
   const { contents } = parseDocument(text);

@@ -8,11 +8,13 @@ import type { TuneGoal, TunePoint, Tuning } from './tuning';
 export function changeText(change: RecipeChange): string {
   switch (change.kind) {
     case 'observer':
-      return `ranges by ${change.observer}`;
+      return `ranges by ${change.observer}${change.percentile === undefined ? '' : ` ${change.percentile}`}`;
     case 'weights':
       return `weights ${change.granularity}`;
     case 'bias-correction':
       return 'biases corrected';
+    case 'equalize':
+      return 'channels equalized';
     case 'activations':
       return `${change.type} activations`;
     case 'backend':

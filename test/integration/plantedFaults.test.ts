@@ -140,6 +140,17 @@ describe('planted faults are found, named and cured by the first suggestion', ()
     assert.ok(outputOf(after) > outputOf(before) + 10, `${outputOf(before)} → ${outputOf(after)} dB`);
   });
 
+  test('an outlier channel of the activations that the weights on both sides make', async () => {
+    // What folding a BatchNormalization leaves: a channel is large in one layer and divided again in the next.
+    const large = mixed(8, 4).map((row, channel) => (channel === 5 ? row.map((w) => 200 * w) : row));
+    const small = mixed(4, 8).map((row) => row.map((w, channel) => (channel === 5 ? w / 200 : w)));
+    const parts = [conv('first', 'x', 't', large), node('Relu', 'relu', ['t'], 'u'), conv('second', 'u', 'y', small)];
+    const { before, after, sentence } = await cure(await plant(parts, 4, plain(4)), 'outlier-channel');
+    assert.match(sentence, /Channel 5 of what "(first|second)" (reads|writes)/);
+    assert.ok(outputOf(after) > outputOf(before) + 10, `${outputOf(before)} → ${outputOf(after)} dB`);
+    assert.deepEqual(after.counts, before.counts, 'as much in int8 as before');
+  });
+
   test('a range set by one sample', async () => {
     // Channel 0 answers only where all inputs are 1, which is so in one calibration sample.
     const weight = [[100, 100, 100, 100], ...mixed(3, 4)];

@@ -35,6 +35,7 @@ function data(changes: Partial<LayerData> = {}): LayerData {
   return {
     ...{ report: layer(), extremes: extremes({}), weights: [], readers: [] },
     producerOf: (name) => (name === 'out' ? 'conv' : undefined),
+    equalizing: () => undefined,
     beyond: () => ({ values: 2, of: 10_000 }),
     ...changes,
   };
@@ -54,6 +55,14 @@ describe('causes', () => {
     const own = layer({ tensors: [{ ...tensor('w', 'weight'), quantization: { ...one, axis: 0 } }] });
     assert.deepEqual(kinds({ report: own, weights: [1, 1, 50, 1.2] }), []);
     assert.deepEqual(kinds({ weights: [1, 0.05, 0.3, 0.5] }), ['channel-imbalance']);
+  });
+
+  test('a channel of an activation that the weights make, so that equalizing takes it away', () => {
+    const peaks = { extremes: extremes({ in: [[1, 1, 1, 40]] }) };
+    const [evened] = causesOf(data({ ...peaks, equalizing: () => Float64Array.of(1, 1, 1, 30) }));
+    assert.deepEqual(evened?.fix?.change, { kind: 'equalize', enabled: true });
+    const [not] = causesOf(data({ ...peaks, equalizing: () => Float64Array.of(1, 1, 1, 2) }));
+    assert.equal(not?.fix?.kind, 'exclude-layer');
   });
 
   test('a channel of an activation', () => {

@@ -16,6 +16,8 @@ export interface LayerData {
   readonly readers: readonly string[];
   /** The int8 layer that writes a tensor; `undefined` for an input of the model. */
   readonly producerOf: (tensor: string) => string | undefined;
+  /** By what equalizing would divide each channel of a tensor; `undefined` where it stands between no two layers. */
+  readonly equalizing: (tensor: string) => Float64Array | undefined;
   /** How many values of a tensor exceed a magnitude, and how many there are; for the percentile that leaves them out. */
   readonly beyond: (tensor: string, magnitude: number) => { readonly values: number; readonly of: number };
 }
@@ -140,7 +142,7 @@ function weightChannels({ report, weights }: LayerData): Cause[] {
 }
 
 /** Activations have one scale for all channels, whatever the recipe says. */
-function activationChannels({ report, extremes }: LayerData): Cause[] {
+function activationChannels({ report, extremes, equalizing }: LayerData): Cause[] {
   return report.tensors.flatMap((tensor): Cause[] => {
     if (!isActivation(tensor) || tensor.quantization === null || loner(extremes, tensor.name) !== null) return [];
     const peaks = channelPeaks(extremes, tensor.name);
@@ -150,13 +152,31 @@ function activationChannels({ report, extremes }: LayerData): Cause[] {
     if (outliers.length === 0 || outliers.length > alive.length / 4) return [];
     const times = peaks[outliers[0]!]! / median(alive);
     const sentence = `Channel ${outliers[0]} of what "${report.name}" ${tensor.role === 'input' ? 'reads' : 'writes'} is ${short(times)} times larger than the others, and all share one scale.`;
+    const common = { kind: 'outlier-channel', sentence, tensor: tensor.name, channels: outliers } as const;
+    const scales = equalizing(tensor.name);
+    if (scales?.length === peaks.length && isEven(peaks.map((peak, c) => peak / scales[c]!))) {
+      return [{ ...common, fix: EQUALIZE }];
+    }
     const because = `channel ${outliers[0]} is ${short(times)} times larger than the others`;
     const override = { select: report.name, quantize: false, because };
     const detail = 'Activations have one scale for all channels; in float each channel keeps its digits.';
     const fix = fixOf('exclude-layer', `Keep "${report.name}" in float`, detail, override);
-    return [{ kind: 'outlier-channel', sentence, tensor: tensor.name, channels: outliers, fix }];
+    return [{ ...common, fix }];
   });
 }
+
+function isEven(peaks: readonly number[]): boolean {
+  return outliersOf(peaks, OUTLIER * median(peaks.filter((value) => value > 0))).length === 0;
+}
+
+const EQUALIZE: Fix = {
+  kind: 'equalize',
+  title: 'Even out the channels between neighbouring layers',
+  detail:
+    'Each channel is divided in one layer and multiplied back in the next, so that all use the scale alike. What the model computes stays, and it costs no time.',
+  change: { kind: 'equalize', enabled: true },
+  preferred: true,
+};
 
 function tinyWeights({ report, weights }: LayerData): Cause[] {
   const most = Math.max(0, ...weights);

@@ -5,6 +5,7 @@ import type { Report } from '../../shared/report';
 import type { TensorStats } from '../calibrate/histogram';
 import { channelRanges } from '../calibrate/qparams';
 import type { Pair } from '../contribution/layerVariants';
+import { equalizationOf } from '../normalize/equalize';
 import type { Prepared } from '../pipeline/prepare';
 import type { PlannedLayer } from '../plan/types';
 import type { TensorInfo } from '../runtime/session';
@@ -31,6 +32,9 @@ export function measuredActivations({ plan, tensors, graph }: Prepared): TensorI
 /** By layer; only layers in int8. */
 export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSources): Map<string, Cause[]> {
   const { plan, graph } = prepared;
+  const scales = new Map(
+    equalizationOf(prepared.model).flatMap(({ tensors, scales: s }) => tensors.map((tensor) => [tensor, s] as const)),
+  );
   const quantized = plan.layers.filter(({ quantize }) => quantize);
   const causes = quantized.flatMap((layer) => {
     const row = report.layers.find(({ name }) => name === layer.name);
@@ -42,6 +46,7 @@ export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSo
       weights: weightPeaks(layer, graph, pair),
       readers: readers.map(({ name }) => name),
       producerOf: (tensor) => quantized.find(({ outputs }) => outputs.includes(tensor))?.name,
+      equalizing: (tensor) => scales.get(tensor),
       beyond: (tensor, magnitude) => beyond(stats.get(tensor), magnitude),
     });
     return [[layer.name, found] as const];

@@ -61,7 +61,7 @@ export function foldBatchnorm(model: OnnxModel): FoldReport {
 }
 
 /** Weights with their bias, and where the output channels lie in them. */
-interface Layer {
+export interface Layer {
   readonly weights: Float32Array;
   readonly dims: readonly number[];
   readonly bias: Float64Array;
@@ -73,7 +73,7 @@ interface Layer {
   readonly channelOf: (index: number) => number;
 }
 
-function readLayer(graph: Graph, node: NodeProto): Layer | undefined {
+export function readLayer(graph: Graph, node: NodeProto): Layer | undefined {
   const op = opKey(node);
   if (op !== 'Conv' && op !== 'ConvTranspose' && op !== 'Gemm') return undefined;
   const [, weightName = '', biasName = ''] = node.input;
@@ -185,7 +185,7 @@ function floats(graph: Graph, name: string): Tensor<'float32'> | undefined {
 }
 
 /** `undefined` where a weight or bias would no longer be finite, as with a negative variance. */
-function applyAffine(layer: Layer, { scale, shift }: Affine): Layer | undefined {
+export function applyAffine(layer: Layer, { scale, shift }: Affine): Layer | undefined {
   const weights = layer.weights.map((w, i) => w * scale[layer.channelOf(i)]!);
   const bias = layer.bias.map((b, i) => b * scale[i]! + shift[i]!);
   if (!weights.every(Number.isFinite) || !bias.every((b) => Number.isFinite(Math.fround(b)))) return undefined;
@@ -193,7 +193,7 @@ function applyAffine(layer: Layer, { scale, shift }: Affine): Layer | undefined 
 }
 
 /** Puts the folded values into `node`, which takes over the output of the last folded node. */
-function writeLayer(
+export function writeLayer(
   proto: GraphProto,
   graph: Graph,
   taken: Set<string>,
@@ -214,7 +214,9 @@ function writeLayer(
     if (!own && old !== '') prune(proto, new Set([old]));
   };
   replace(1, `${node.name}_weight`, makeTensor('float32', layer.dims, layer.weights));
-  replace(2, `${node.name}_bias`, makeTensor('float32', [layer.channels], Float32Array.from(layer.bias)));
+  if (layer.hasBias) {
+    replace(2, `${node.name}_bias`, makeTensor('float32', [layer.channels], Float32Array.from(layer.bias)));
+  }
   if (node.opType === 'Gemm') {
     node.attribute = node.attribute.filter((a) => a.name !== 'beta');
     node.attribute.push(makeAttribute('beta', { f: 1 }));

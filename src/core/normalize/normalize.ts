@@ -13,6 +13,7 @@
 
 import { cloneModel, graphOf, opsetVersion, type OnnxModel } from '../onnx/model';
 import { QuantscopeError } from '../../shared/errors';
+import { equalize, unevenness } from './equalize';
 import { foldBatchnorm } from './foldBatchnorm';
 import { foldConstants } from './foldConstants';
 import { halfToFloat } from './half';
@@ -29,7 +30,8 @@ export interface NormalizeStep {
     | 'fold-constants'
     | 'raise-opset'
     | 'fold-batchnorm'
-    | 'fold-arithmetic';
+    | 'fold-arithmetic'
+    | 'equalize';
   /** One sentence for people, with figures. */
   readonly description: string;
   /** Names of the nodes it touched; of the tensors for `initializers-from-inputs`. */
@@ -41,6 +43,8 @@ export interface NormalizeOptions {
   readonly batchnorm?: boolean;
   /** Fold constant subgraphs. Default true. */
   readonly constants?: boolean;
+  /** Even out the channels between neighbouring layers. Default false. */
+  readonly equalize?: boolean;
   /** `auto` (default) raises to `requiredOpset`, a number to that one, `keep` not at all. */
   readonly opset?: 'auto' | 'keep' | number;
   /** The lowest opset that can express what will be written, e.g. 13 for per-channel scales. */
@@ -110,6 +114,12 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
       `Folded ${arithmetic.length} per-channel Mul, Div, Add or Sub into the layer before.`,
       arithmetic,
     );
+  }
+  if (options.equalize === true) {
+    const pairs = equalize(copy);
+    const times = `${Number(unevenness(pairs).toPrecision(3))}`;
+    const nodes = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
+    report('equalize', `Evened out the channels between ${pairs.length} pairs of layers, by up to ${times}×.`, nodes);
   }
   return { model: copy, steps };
 }
