@@ -1,30 +1,55 @@
 /** What a tune tries, in which order: first what costs nothing at run time, then the layers that hurt most. Pure. */
 
+import { microseconds } from '../../shared/format';
 import { OBSERVERS, weightOverride, type ObserverId, type Recipe } from '../../shared/recipe';
+import { PERCENTILES } from '../../shared/recipeValues';
 import type { TuneChange, TunePoint } from '../../shared/tuning';
+import { DEFAULT_PERCENTILE } from '../calibrate/observers';
 
-/** What the sweep tells of a layer. */
-export interface LayerError {
+/** What was measured of a layer in int8. */
+export interface LayerCost {
   readonly layer: string;
   /** Error power at the outputs with this layer alone quantized, relative to the signal. */
   readonly power: number;
   /** Multiply-adds of the layer. */
   readonly macs: number;
+  /** Of its kernels in one run, in microseconds; `null` where the runtime merged it into another layer. */
+  readonly time: { readonly int8: number; readonly fp32: number } | null;
 }
+
+/** What a goal still lacks. */
+export interface Lacks {
+  readonly error: boolean;
+  readonly time: boolean;
+}
+
+/** Less is not worth a calibration of its own. */
+const UNEVEN = 2;
 
 /** Changes of the whole recipe that make the model neither larger nor slower by much. */
 export function freeChanges(
   recipe: Recipe,
   backend: { readonly observer: ObserverId; readonly perChannel: boolean; readonly biasCorrection: boolean },
+  /** By how much equalizing would even out the channels; 1 where it would not. */
+  unevenness: number,
 ): TuneChange[] {
   const changes: TuneChange[] = [];
   const { granularity } = weightOverride(recipe.weights);
   const perTensor = granularity === 'per-tensor' || (granularity === undefined && !backend.perChannel);
   if (perTensor) changes.push({ change: { kind: 'weights', granularity: 'per-channel' }, because: '' });
+  if (unevenness > UNEVEN && recipe.normalize?.equalize !== true) {
+    changes.push({ change: { kind: 'equalize', enabled: true }, because: '' });
+  }
   if ((recipe.mode ?? 'static') === 'static' && recipe.calibration !== undefined) {
     const used = recipe.calibration.observer ?? backend.observer;
+    const level = recipe.calibration.percentile ?? DEFAULT_PERCENTILE;
     for (const observer of OBSERVERS) {
-      if (observer !== used) changes.push({ change: { kind: 'observer', observer }, because: '' });
+      if (observer === 'percentile') {
+        for (const percentile of PERCENTILES) {
+          const isUsed = observer === used && percentile === level;
+          if (!isUsed) changes.push({ change: { kind: 'observer', observer, percentile }, because: '' });
+        }
+      } else if (observer !== used) changes.push({ change: { kind: 'observer', observer }, because: '' });
     }
     const correction = recipe.calibration.biasCorrection ?? backend.biasCorrection;
     if (!correction) changes.push({ change: { kind: 'bias-correction', enabled: true }, because: '' });
@@ -32,23 +57,45 @@ export function freeChanges(
   return changes;
 }
 
-/**
- * Layers by what they bring for what they cost: error power for each share of the work that goes back
- * to float. Where the whole is cheap anyway, the error alone decides.
- */
-export function rankLayers(errors: readonly LayerError[]): LayerError[] {
-  const total = errors.reduce((sum, { macs }) => sum + macs, 0);
-  const worth = ({ power, macs }: LayerError): number => power / (0.01 + (total === 0 ? 0 : macs / total));
-  return errors
-    .filter(({ power }) => power > 0)
-    .toSorted((a, b) => worth(b) - worth(a) || (a.layer < b.layer ? -1 : 1));
+/** Microseconds that a layer costs in int8 and not in float. */
+function excess({ time }: LayerCost): number {
+  return time === null ? 0 : time.int8 - time.fp32;
 }
 
-/** The recipe entry against the error of a layer: 16-bit activations where there are kernels for them, else float. */
-export function remedy({ layer, power }: LayerError, { wide }: { readonly wide: boolean }): TuneChange {
-  const because = `quantized alone, it leaves ${(-10 * Math.log10(power)).toFixed(1)} dB at the outputs`;
-  const settings = wide ? { activations: 'uint16' as const } : { quantize: false };
-  return { change: { kind: 'override', override: { select: layer, ...settings, because } }, because };
+/**
+ * Layers by what they bring for what they cost. Against an error that is the error power for each share of the work
+ * that goes back to float; where the whole is cheap anyway, the error alone decides. Against time it is the time that
+ * the float kernel saves, whatever the error. Against both, the shares of both are added.
+ */
+export function rankLayers(layers: readonly LayerCost[], lacks: Lacks): LayerCost[] {
+  const total = layers.reduce((sum, { macs }) => sum + macs, 0);
+  const worths = layers.map((layer) => {
+    const power = lacks.error ? layer.power / (0.01 + (total === 0 ? 0 : layer.macs / total)) : 0;
+    return { layer, power, saved: lacks.time ? excess(layer) : 0 };
+  });
+  const [power, saved] = [sumOf(worths.map((worth) => worth.power)), sumOf(worths.map((worth) => worth.saved))];
+  return worths
+    .map((worth) => ({ layer: worth.layer, value: share(worth.power, power) + share(worth.saved, saved) }))
+    .filter(({ value }) => value > 0)
+    .toSorted((a, b) => b.value - a.value || (a.layer.layer < b.layer.layer ? -1 : 1))
+    .map(({ layer }) => layer);
+}
+
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + Math.max(0, value), 0);
+const share = (value: number, whole: number): number => (whole === 0 ? Math.min(0, value) : value / whole);
+
+/** The recipe entry against what a layer costs: 16-bit activations where there are kernels for them, else float. */
+export function remedy(layer: LayerCost, lacks: Lacks, { wide }: { readonly wide: boolean }): TuneChange {
+  const error = `quantized alone, it leaves ${(-10 * Math.log10(layer.power)).toFixed(1)} dB at the outputs`;
+  const slow = lacks.time && excess(layer) > 0;
+  const because = [
+    ...(lacks.error && layer.power > 0 ? [error] : []),
+    ...(slow
+      ? [`its int8 kernels take ${microseconds(layer.time!.int8)}, its float ones ${microseconds(layer.time!.fp32)}`]
+      : []),
+  ].join('; ');
+  const settings = wide && !slow ? { activations: 'uint16' as const } : { quantize: false };
+  return { change: { kind: 'override', override: { select: layer.layer, ...settings, because } }, because };
 }
 
 /** Changes of the whole recipe with what each alone made of the outputs; `points` holds those trials. */

@@ -33,6 +33,17 @@ export function missing(point: Omit<TunePoint, 'reached'>, goal: TuneGoal, top1F
   return total;
 }
 
+/** Which parts of the goal a point misses. */
+export function lacksOf(
+  point: Omit<TunePoint, 'reached'>,
+  goal: TuneGoal,
+  top1Fp32: number | null,
+): { readonly error: boolean; readonly time: boolean } {
+  const { maxLatencyRatio, ...quality } = goal;
+  const speed = maxLatencyRatio === undefined ? {} : { maxLatencyRatio };
+  return { error: missing(point, quality, top1Fp32) > 0, time: missing(point, speed, top1Fp32) > 0 };
+}
+
 /** Nearer to the goal is better; then more in int8; then fewer changes; then fewer errors. */
 export function isBetter(a: TunePoint, b: TunePoint, goal: TuneGoal, top1Fp32: number | null): boolean {
   const [missA, missB] = [missing(a, goal, top1Fp32), missing(b, goal, top1Fp32)];

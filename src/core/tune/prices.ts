@@ -8,7 +8,7 @@ import type { PricedFix, Prices, PricesInput } from '../../shared/price';
 import type { Recipe } from '../../shared/recipe';
 import { changeRecipe } from '../../shared/recipeEdit';
 import type { Report } from '../../shared/report';
-import { byBlame, type Culprits } from '../../shared/verdicts';
+import { byBlame, suggestions, type Culprits } from '../../shared/verdicts';
 import { keepPrices, readFinding } from '../findingFiles';
 import type { JobContext } from '../pipeline/types';
 import { readReport, resultFolder } from '../reportFile';
@@ -62,8 +62,9 @@ export interface Candidate {
 }
 
 /**
- * Fixes of the whole model, then those of the layers to blame: by their contribution where it was found, else
- * by their own error. No change is tried twice. Pure.
+ * Where the culprits were found, what takes their causes away, the most to blame first. Then fixes of the whole model,
+ * then those of the layers: by their contribution where it was found, else by their own error. No change is tried
+ * twice. Pure.
  */
 export function fixesToTry(
   report: Report,
@@ -78,6 +79,7 @@ export function fixesToTry(
   const all =
     layer === undefined
       ? [
+          ...(culprits === undefined ? [] : suggestions(culprits).map(({ fix, layer: of }) => ({ fix, layer: of }))),
           ...layerFixes(report, culprits, null).map((fix) => ({ fix, layer: null })),
           ...blamed(report, culprits).flatMap((name) => ofLayer(name, FIXES_A_LAYER)),
         ]

@@ -9,6 +9,7 @@ import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { Difference, Price } from '../../shared/price';
 import { preprocessOf, type Recipe } from '../../shared/recipe';
 import { convert } from '../convert/convert';
+import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
 import type { Dataset, Feeds } from '../data/types';
 import { argmax, classScores } from '../evaluate/classification';
@@ -21,11 +22,14 @@ import { rangesOf } from '../pipeline/ranges';
 import type { JobContext, QuantizeJob } from '../pipeline/types';
 import { openSession, type Session } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
+import { verify } from '../verify/verify';
 import { VERSION } from '../version';
 import { bootstrap, pairedShare } from './bootstrap';
 import { pairedRatios } from './race';
 
 const DEFAULT_SAMPLES = 100;
+/** In the folder of the results: what was measured of graphs that only a trial has. */
+const TRIALS_FOLDER = 'trials';
 /** Decoded samples that are kept; more are read again for every trial. */
 const FEEDS_CAP_BYTES = 256 * 2 ** 20;
 /** Two sessions of one and the same model differ by this much: where their memory happens to lie. */
@@ -161,7 +165,7 @@ export class Trials {
    */
   async run(recipe: Recipe): Promise<Trial> {
     const prepared = await prepare(recipe, this.#job.baseDir, this.#quiet());
-    const model = await this.#convert(recipe, prepared);
+    const { model } = await this.#convert(recipe, prepared);
     const session = await openSession(model, threadsOf(this.#context));
     try {
       const perSample = await this.#measure(session);
@@ -178,6 +182,12 @@ export class Trials {
     } finally {
       await session.close();
     }
+  }
+
+  /** Where calibration is kept: of another graph than the report's, in a folder of its own. */
+  cacheFolder(recipe: Recipe): string {
+    const same = JSON.stringify(recipe.normalize ?? {}) === JSON.stringify(this.#job.recipe.normalize ?? {});
+    return same ? this.#outDir : path.join(this.#outDir, TRIALS_FOLDER);
   }
 
   /** What one recipe's model is beside another's. */
@@ -203,6 +213,23 @@ export class Trials {
     return ratios === null ? null : medianOf(ratios, allOf(ratios.length));
   }
 
+  /** Microseconds of each layer's kernels, int8 and fp32, on one thread; empty where the samples are too large to keep. */
+  async layerTimes(recipe: Recipe): Promise<ReadonlyMap<string, { readonly int8: number; readonly fp32: number }>> {
+    const feeds = this.#references[0]?.feeds;
+    const prepared = await prepare(recipe, this.#job.baseDir, this.#quiet());
+    const { plan, model: fp32 } = prepared;
+    const conversion = await this.#convert(recipe, prepared);
+    const { signal } = this.#context;
+    const common = { fp32, conversion, plan, threads: 1, ...(signal === undefined ? {} : { signal }) };
+    const times = await verify({ ...common, ...(feeds === undefined ? {} : { feeds }) });
+    return new Map(
+      plan.layers.flatMap(({ name }) => {
+        const [int8, float] = [times.int8?.layers.get(name), times.fp32?.layers.get(name)];
+        return int8 === undefined || float === undefined ? [] : [[name, { int8, fp32: float }] as const];
+      }),
+    );
+  }
+
   /** New ÷ old − 1. */
   async #slowdown(before: OnnxModel, after: OnnxModel, seed: number): Promise<Difference | null> {
     const ratios = await this.#race(before, after);
@@ -216,7 +243,7 @@ export class Trials {
     return feeds === undefined ? null : pairedRatios(first, second, feeds, this.#context.signal);
   }
 
-  async #convert(recipe: Recipe, prepared: Prepared): Promise<OnnxModel> {
+  async #convert(recipe: Recipe, prepared: Prepared): Promise<Conversion> {
     const { calibration } = recipe;
     const { plan, backend } = prepared;
     const needed = calibration !== undefined && plan.mode === 'static';
@@ -232,10 +259,10 @@ export class Trials {
     const { stats, means } =
       dataset === undefined
         ? { stats: new Map(), means: new Map<string, Float32Array>() }
-        : await calibrate(prepared, dataset, recipe, this.#outDir, this.#quiet());
+        : await calibrate(prepared, dataset, recipe, this.cacheFolder(recipe), this.#quiet());
     const { ranges } = rangesOf(prepared, stats);
     const corrected = calibration?.biasCorrection ?? backend.biasCorrection;
-    const conversion = await convert(prepared.model, plan, {
+    return convert(prepared.model, plan, {
       ranges,
       ...(corrected ? { means } : {}),
       convention: backend.convention,
@@ -243,7 +270,6 @@ export class Trials {
       source: path.basename(prepared.file),
       version: VERSION,
     });
-    return conversion.model;
   }
 
   async #measure(session: Session): Promise<PerSample> {

@@ -14,13 +14,14 @@ import { onlyQuantized } from '../contribution/layerVariants';
 import { pairOf } from '../contribution/pair';
 import { sweep } from '../contribution/sweep';
 import { openDataset } from '../data/dataset';
+import { equalizationOf, unevenness } from '../normalize/equalize';
 import { calibrate } from '../pipeline/calibration';
 import { macsOf } from '../pipeline/macs';
 import { prepare } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
 import type { JobContext } from '../pipeline/types';
-import { explained, freeChanges, rankLayers, remedy, type LayerError } from './candidates';
-import { isBetter, missing } from './judge';
+import { explained, freeChanges, rankLayers, remedy, type Lacks, type LayerCost } from './candidates';
+import { isBetter, lacksOf, missing } from './judge';
 import { Trials } from './trials';
 
 const DEFAULT_SAMPLES = 100;
@@ -87,10 +88,11 @@ class Tuner {
     const start = await this.#try([]);
     if (start === undefined) throw new QuantscopeError('plan-impossible', 'The recipe cannot be converted as it is.');
     if (start.reached) return;
-    const free = await this.#searchFree();
+    // What is free makes fewer errors, but nothing faster.
+    const free = this.#lacks(start).error ? await this.#searchFree() : start;
     if (free.reached) return;
-    const ranked = await this.#rankLayers(free.changes);
-    await this.#searchExclusions(free.changes, ranked);
+    const lacks = this.#lacks(free);
+    await this.#searchExclusions(free.changes, await this.#rankLayers(free.changes, lacks), lacks);
   }
 
   /** Each change alone, then those that helped together, the best first. */
@@ -101,7 +103,8 @@ class Tuner {
     });
     const { observer, weights, biasCorrection } = prepared.backend;
     const perChannel = weights.granularity === 'per-channel';
-    const candidates = freeChanges(this.#input.recipe, { observer, perChannel, biasCorrection });
+    const uneven = unevenness(equalizationOf(prepared.model));
+    const candidates = freeChanges(this.#input.recipe, { observer, perChannel, biasCorrection }, uneven);
     let best = this.#points[0]!;
     const helpful: { change: TuneChange; point: TunePoint }[] = [];
     for (const change of candidates) {
@@ -124,9 +127,10 @@ class Tuner {
   }
 
   /** Twice as many layers each time until the goal holds, then as few as hold it, then without those not needed. */
-  async #searchExclusions(base: readonly TuneChange[], ranked: readonly LayerError[]): Promise<void> {
+  async #searchExclusions(base: readonly TuneChange[], ranked: readonly LayerCost[], lacks: Lacks): Promise<void> {
+    if (ranked.length === 0) return;
     const wide = backendOf(this.#input.recipe.backend ?? 'ort-cpu').activations16 === 'kernel';
-    const worst = ranked.map((error) => remedy(error, { wide }));
+    const worst = ranked.map((layer) => remedy(layer, lacks, { wide }));
     const with_ = (count: number): TuneChange[] => [...base, ...worst.slice(0, count)];
     let [fails, holds] = [0, 0];
     for (let count = 1; holds === 0; count = Math.min(2 * count, worst.length)) {
@@ -152,8 +156,11 @@ class Tuner {
     }
   }
 
-  async #rankLayers(changes: readonly TuneChange[]): Promise<LayerError[]> {
+  async #rankLayers(changes: readonly TuneChange[], lacks: Lacks): Promise<LayerCost[]> {
     const { baseDir } = this.#input;
+    const doing = 'measuring what each layer contributes';
+    const { trials = DEFAULT_TRIALS } = this.#input;
+    this.#context.onProgress?.({ stage: 'tune', done: this.#points.length, total: trials, message: doing });
     const context = { ...this.#context, onProgress: () => undefined };
     const recipe = applied(this.#input.recipe, changes);
     const prepared = await prepare(recipe, baseDir, context);
@@ -162,7 +169,7 @@ class Tuner {
     const options = { baseDir, preprocess: preprocessOf(recipe.preprocess), trusted: context.trusted === true };
     const samples = calibration.samples ?? DEFAULT_SAMPLES;
     const dataset = await openDataset(calibration.data, prepared.inputs, { ...options, samples });
-    const { stats, means } = await calibrate(prepared, dataset, recipe, this.#outDir, context);
+    const { stats, means } = await calibrate(prepared, dataset, recipe, this.#trials!.cacheFolder(recipe), context);
     const corrected = calibration.biasCorrection ?? prepared.backend.biasCorrection;
     const pair = pairOf(prepared, rangesOf(prepared, stats).ranges, corrected ? means : new Map());
     const few = await openDataset(calibration.data, prepared.inputs, {
@@ -186,13 +193,14 @@ class Tuner {
       ...common,
       ...(memoryCapBytes === undefined ? {} : { memoryCapBytes }),
     });
-    return rankLayers(
-      [...swept.layers].map(([layer, error]) => ({
-        layer,
-        power: powerOf(error.sqnr),
-        macs: macsOf(layers.get(layer)!.node, pair.fp32, prepared.tensors),
-      })),
-    );
+    const times = lacks.time ? await this.#trials!.layerTimes(recipe) : new Map<string, never>();
+    const costs = [...swept.layers].map(([layer, error]) => ({
+      layer,
+      power: powerOf(error.sqnr),
+      macs: macsOf(layers.get(layer)!.node, pair.fp32, prepared.tensors),
+      time: times.get(layer) ?? null,
+    }));
+    return rankLayers(costs, lacks);
   }
 
   /** @returns `undefined` where the recipe asks for something impossible */
@@ -224,6 +232,10 @@ class Tuner {
     if (this.#best === undefined || isBetter(point, this.#best, this.#goal, runner.top1Fp32)) this.#best = point;
     this.#context.onPoint?.(this.#tuning(false));
     return point;
+  }
+
+  #lacks(point: TunePoint): Lacks {
+    return lacksOf(point, this.#goal, this.#trials!.top1Fp32);
   }
 
   #miss(point: TunePoint): number {
