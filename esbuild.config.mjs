@@ -12,7 +12,7 @@ const NODE = { platform: 'node', format: 'cjs', target: 'node20', external: ['on
 /** What is imported when it is needed stays a file of its own, so that activation does not read it. */
 const LAZY = {
   ...NODE,
-  external: [...NODE.external, './recipeClient', './recipeLibrary'],
+  external: [...NODE.external, './agentLibrary', './recipeClient', './recipeLibrary'],
   supported: { 'dynamic-import': false },
 };
 const BROWSER = { platform: 'browser', format: 'iife', target: 'chrome122', minify: true };
@@ -23,11 +23,14 @@ const PROGRAMS = [
   { entry: 'src/engine/main.ts', outfile: 'dist/engine.js' },
   { entry: 'src/core/calibrate/statsWorker.ts', outfile: 'dist/statsWorker.js' },
   { entry: 'src/extension/extension.ts', outfile: 'dist/extension.js', platform: LAZY },
+  { entry: 'src/extension/agentLibrary.ts', outfile: 'dist/agentLibrary.js' },
   { entry: 'src/extension/recipeClient.ts', outfile: 'dist/recipeClient.js' },
   { entry: 'src/extension/recipeLibrary.ts', outfile: 'dist/recipeLibrary.js' },
   { entry: 'src/server/main.ts', outfile: 'dist/server.js' },
   { entry: 'webview/layers/main.ts', outfile: 'dist/webview/layers.js', platform: BROWSER },
   { entry: 'webview/layers/layers.css', outfile: 'dist/webview/layers.css', platform: BROWSER },
+  { entry: 'webview/tune/main.ts', outfile: 'dist/webview/tune.js', platform: BROWSER },
+  { entry: 'webview/tune/tune.css', outfile: 'dist/webview/tune.css', platform: BROWSER },
 ];
 
 async function bundle({ entry, outfile, executable = false, platform = NODE }) {

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { z } from 'zod';
+import { AGENT_TOOL_NAMES, AGENT_TOOLS } from '../src/shared/agents/tools';
 import { recipeSchema } from '../src/shared/recipe';
 import { diagnosticsDocument } from '../src/server/codes';
 import { keyInfo, keysAt, kindOf, type KeyInfo } from '../src/server/schema';
@@ -18,6 +19,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   const made = [
     ['schemas/recipe.schema.json', schemaText()],
     ['docs/diagnostics.md', diagnosticsDocument()],
+    ['package.json', withTools(readFileSync(join(ROOT, 'package.json'), 'utf8'))],
     ['README.md', withReference(readFileSync(join(ROOT, 'README.md'), 'utf8'))],
   ] as const;
   const formatted = made.map(async ([file, text]) => {
@@ -35,6 +37,32 @@ function schemaText(): string {
     description: 'Everything decided about one quantization: NAME.quant.yaml.',
   };
   return JSON.stringify({ $schema: schema.$schema, ...title, ...schema });
+}
+
+/** The manifest with the tools for agents, which the editor shows to its language models. */
+function withTools(text: string): string {
+  const manifest = JSON.parse(text) as { contributes: Record<string, unknown> };
+  manifest.contributes['languageModelTools'] = AGENT_TOOL_NAMES.map((name) => {
+    const { title, description, effect, input } = AGENT_TOOLS[name];
+    const { type, properties, required } = z.toJSONSchema(input, { target: 'draft-7' });
+    return {
+      name: `quantscope_${name}`,
+      displayName: title,
+      modelDescription: `${description} Paths are absolute, or start at the first folder of the workspace.`,
+      userDescription: description,
+      canBeReferencedInPrompt: true,
+      toolReferenceName: `quantscope${pascal(name)}`,
+      icon: '$(graph-scatter)',
+      // Reading needs no trust; running a model does.
+      ...(effect === 'reads' ? {} : { when: 'isWorkspaceTrusted' }),
+      inputSchema: { type, properties, required },
+    };
+  });
+  return JSON.stringify(manifest);
+}
+
+function pascal(name: string): string {
+  return name.replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 const BEGIN = '<!-- recipe reference: made by `npm run generate:schema` -->';

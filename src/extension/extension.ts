@@ -10,6 +10,8 @@ import { registerLayerView } from './layerView';
 import { registerModelsTree } from './modelsTree';
 import { registerRunsTree } from './runsTree';
 import { createServices } from './services';
+import { registerTools } from './tools';
+import { registerTune } from './tune';
 
 export function activate(context: vscode.ExtensionContext): void {
   const services = createServices(context);
@@ -22,6 +24,8 @@ export function activate(context: vscode.ExtensionContext): void {
     registerLayerView(services),
     registerFixes(services),
     registerFindings(services),
+    registerTune(services),
+    registerTools(services),
     registerLanguageClient(services),
   );
 }

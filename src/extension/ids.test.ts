@@ -3,7 +3,8 @@
 import * as assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import manifest from '../../package.json';
-import { COMMANDS, CONTEXT_KEYS, LAYER_ORDERS, RUN_AFTER_FIX, SETTING_DEFAULTS, VIEWS } from './ids';
+import { AGENT_TOOLS } from '../shared/agents/tools';
+import { COMMANDS, CONTEXT_KEYS, LAYER_ORDERS, RUN_AFTER_FIX, SETTING_DEFAULTS, TOOLS, VIEWS } from './ids';
 
 const { contributes } = manifest;
 const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort();
@@ -58,6 +59,13 @@ describe('commands', () => {
       [],
     );
   });
+});
+
+test('tools for agents are those of the shared table, with the same effects', () => {
+  const effects = Object.entries(AGENT_TOOLS).map(([name, { effect }]) => [name, effect]);
+  assert.deepEqual(TOOLS, Object.fromEntries(effects));
+  const running = contributes.languageModelTools.filter((tool) => 'when' in tool).map(({ name }) => name);
+  assert.deepEqual(running, ['quantscope_try_fixes', 'quantscope_run', 'quantscope_tune', 'quantscope_benchmark']);
 });
 
 test('context keys of the conditions are those that are set, and all of them are read', () => {

@@ -13,6 +13,7 @@ export const COMMANDS = [
   'findCulprits',
   'measurePrices',
   'explainSpeed',
+  'tune',
   'openLayerView',
   'openRecipe',
   'cancel',
@@ -43,6 +44,19 @@ export type CommandId = `quantscope.${CommandName}`;
 
 export const VIEWS = { models: 'quantscope.models', layers: 'quantscope.layers', runs: 'quantscope.runs' } as const;
 export type ViewId = (typeof VIEWS)[keyof typeof VIEWS];
+
+/**
+ * The tools for agents, with what each does to the files: a copy of what `shared/agents/tools.ts` says, which is only
+ * loaded once a tool is called.
+ */
+export const TOOLS = {
+  list_layers: 'reads',
+  explain_layer: 'reads',
+  try_fixes: 'runs',
+  run: 'writes',
+  tune: 'writes',
+  benchmark: 'runs',
+} as const;
 
 /** Context keys that `when` clauses read, with what they may be. */
 export interface ContextKeys {

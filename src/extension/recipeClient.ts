@@ -10,6 +10,7 @@ const COMMANDS: readonly (CommandId | 'editor.action.triggerSuggest')[] = [
   'quantscope.quantize',
   'quantscope.benchmarkPair',
   'quantscope.openLayerView',
+  'quantscope.tune',
   'quantscope.afterFix',
   'editor.action.triggerSuggest',
 ];

@@ -7,3 +7,4 @@ export { parse } from 'yaml';
 export { newRecipeText } from '../shared/newRecipe';
 export { examineRecipe, parseRecipe, recipeText } from '../shared/recipeDocument';
 export { applyChanges, recipeEdits } from '../shared/recipeEdit';
+export { tunedRecipe } from '../shared/tunedRecipe';

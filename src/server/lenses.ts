@@ -12,6 +12,7 @@ export const CLIENT_COMMANDS = {
   run: 'quantscope.quantize',
   benchmark: 'quantscope.benchmarkPair',
   layerView: 'quantscope.openLayerView',
+  tune: 'quantscope.tune',
   afterFix: 'quantscope.afterFix',
 } as const;
 
@@ -27,8 +28,9 @@ export function lensesOf(analysis: Analysis, commands: ReadonlySet<string>): rea
   if (analysis.recipe.model === undefined) return [];
   const span = keySpan(analysis, [], 'model');
   const { report } = analysis.facts;
-  const { run, benchmark, layerView } = CLIENT_COMMANDS;
+  const { run, benchmark, layerView, tune } = CLIENT_COMMANDS;
   const lenses: Omit<Lens, 'span'>[] = [{ title: '$(play) Run', command: run }];
+  if (mayBeTuned(analysis)) lenses.push({ title: '$(target) Tune…', command: tune });
   if (report !== undefined) {
     const result = resultText(report);
     const stale = isStale(report, analysis.recipe) ? ' (recipe changed since)' : '';
@@ -37,6 +39,11 @@ export function lensesOf(analysis: Analysis, commands: ReadonlySet<string>): rea
     if (result !== '') lenses.push({ title: `Last run: ${result}${stale}`, command: layerView });
   }
   return lenses.filter(({ command }) => commands.has(command)).map((lens) => ({ ...lens, span }));
+}
+
+/** A search needs ranges that can be chosen, and the runtime that says what each choice costs. */
+function mayBeTuned({ recipe: { framework, mode, calibration } }: Analysis): boolean {
+  return framework !== 'torch' && (mode ?? 'static') === 'static' && calibration !== undefined;
 }
 
 export interface Hint {

@@ -13,6 +13,7 @@ import { nativeModules, PLATFORMS } from '../../scripts/package/contents';
 import { currentPackage, ROOT } from './support/package';
 
 const PROGRAMS = [
+  'agentLibrary',
   'cli',
   'engine',
   'extension',
@@ -22,6 +23,7 @@ const PROGRAMS = [
   'server',
   'statsWorker',
   'webview/layers',
+  'webview/tune',
 ];
 const TEXTS = [
   'LICENSE.txt',
@@ -54,6 +56,7 @@ test('holds our files and no others', () => {
   );
   const expected = [
     'dist/webview/layers.css',
+    'dist/webview/tune.css',
     ...TEXTS,
     ...PROGRAMS.map((name) => `dist/${name}.js`),
     ...SAMPLE.map((name) => `samples/${name}`),

@@ -54,7 +54,7 @@ export function shortProgress({ stage, done, total }: Progress): string {
 /** How much of a job is done, in percent. @param only the one stage that the job has, if it has only one */
 export function percentDone({ stage, done, total }: Progress, only?: Stage): number {
   const part = total > 0 ? Math.min(1, done / total) : 0;
-  if (only !== undefined) return 100 * part;
+  if (only !== undefined) return stage === only ? 100 * part : 0;
   const before = STAGES.slice(0, STAGES.indexOf(stage)).reduce((sum, earlier) => sum + WEIGHTS[earlier], 0);
   return (100 * (before + part * WEIGHTS[stage])) / WHOLE;
 }

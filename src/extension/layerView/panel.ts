@@ -95,6 +95,7 @@ export class LayerPanel implements vscode.Disposable {
     const address = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
     webview.options = { enableScripts: true, localResourceRoots: [folder] };
     webview.html = pageHtml({
+      title: 'Layers',
       cspSource: webview.cspSource,
       script: address('layers.js'),
       style: address('layers.css'),

@@ -1,14 +1,13 @@
 /** What the tools answer: small documents, paged where they may be long. Pure. */
 
 import type { Benchmark } from '../benchmark';
-import type { Cause } from '../causes';
 import { checkGates } from '../gates';
+import { layerFixes } from '../layerFixes';
 import { sortLayers, type Sort } from '../layerOrder';
 import type { Prices } from '../price';
 import { priceText } from '../priceText';
 import { REASONS } from '../reasons';
 import type { LayerReport, Report } from '../report';
-import { suggestFixes } from '../suggest';
 import type { Tuning } from '../tuning';
 import type { Culprits } from '../verdicts';
 
@@ -74,16 +73,8 @@ export function layerAnswer(report: Report, culprits: Culprits | undefined, name
     ...(verdict === undefined || verdict.causes.length === 0
       ? {}
       : { causes: verdict.causes.map(({ kind, sentence }) => ({ kind, sentence })) }),
-    fixes: fixesOf(report, name, verdict?.causes ?? []),
+    fixes: layerFixes(report, culprits, name).map(({ title, detail, change }) => ({ title, detail, change })),
   };
-}
-
-/** Against a cause that was found first, then what the report alone suggests. */
-function fixesOf(report: Report, name: string, causes: readonly Cause[]): object[] {
-  const known = causes.flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
-  const keys = new Set(known.map(({ change }) => JSON.stringify(change)));
-  const others = suggestFixes(report, name).filter(({ change }) => !keys.has(JSON.stringify(change)));
-  return [...known, ...others].map(({ title, detail, change }) => ({ title, detail, change }));
 }
 
 export function runAnswer(report: Report, file: string): object {
