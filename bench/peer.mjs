@@ -195,6 +195,7 @@ const OPTIONS = {
   data: { type: 'string', default: path.join(root, '../shared/data') },
   cli: { type: 'string', default: `${process.execPath} ${path.join(root, 'dist/cli.js')}` },
   'peer-only': { type: 'boolean', default: false },
+  swap: { type: 'boolean', default: false },
   out: { type: 'string' },
   scratch: { type: 'string' },
 };
@@ -248,6 +249,7 @@ async function main() {
         data: values.data,
         scratch,
         environment,
+        swap: values.swap,
       });
       for (const section of sections) {
         const { title, run } = SECTIONS[section];

@@ -25,9 +25,9 @@ const lastLine = (text) => text.trim().split('\n').at(-1) ?? '';
 /**
  * Both sides with their settings bound.
  * @param settings python, peer (path of ort_peer.py), cli (command as a list), data (folder), scratch (folder),
- *   environment (merged over process.env)
+ *   environment (merged over process.env), swap (calibrate on the images that else judge, and the reverse)
  */
-export function makeSides({ python, peer, cli, data, scratch, environment }) {
+export function makeSides({ python, peer, cli, data, scratch, environment, swap }) {
   const env = { ...process.env, PYTHONWARNINGS: 'ignore', ...environment };
   let runs = 0;
 
@@ -47,8 +47,11 @@ export function makeSides({ python, peer, cli, data, scratch, environment }) {
 
   const peerRun = (...args) => measured([python, peer, ...args]);
   const modelFile = (name) => path.join(data, 'models', MODELS[name].file);
-  const imagesDir = (name, part) => path.join(data, 'images', MODELS[name].images, part);
-  const labelsFile = (name) => path.join(data, 'labels', `${MODELS[name].images}_validation.tsv`);
+  const folders = swap
+    ? { calibration: 'validation', validation: 'calibration' }
+    : { calibration: 'calibration', validation: 'validation' };
+  const imagesDir = (name, part) => path.join(data, 'images', MODELS[name].images, folders[part]);
+  const labelsFile = (name) => path.join(data, 'labels', `${MODELS[name].images}_${folders.validation}.tsv`);
   const peerImages = (name, part, count) => [
     ...['--images', imagesDir(name, part), '--preprocess', MODELS[name].peerPreprocess, '--parity', 'all'],
     ...(count === undefined ? [] : ['--count', String(count)]),

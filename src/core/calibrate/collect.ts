@@ -6,7 +6,7 @@ import type { OnProgress } from '../../shared/progress';
 import type { Dataset, Feeds } from '../data/types';
 import { toFloat32, type Tensor } from '../tensor';
 import { planGroups, type MeasuredTensor } from './groups';
-import type { TensorStats } from './histogram';
+import type { Extent, TensorStats } from './histogram';
 import { openSink, type Measured } from './sink';
 
 export const DEFAULT_MEMORY_CAP = 2 ** 30;
@@ -15,6 +15,11 @@ const PROGRESS_INTERVAL_MS = 100;
 export interface CollectOptions {
   /** Most bytes of measured tensors in memory at once; default 1 GiB. Less costs passes over the data. */
   readonly memoryCapBytes?: number;
+  /**
+   * How many samples enter the histograms, evenly spread over the data; all where left out. Of the
+   * others only the extremes are taken, by sessions that have {@link CalibrationSession.extremes}.
+   */
+  readonly histogramSamples?: number;
   readonly signal?: AbortSignal;
   /** At most about ten times a second, and once at the end. */
   readonly onProgress?: OnProgress;
@@ -23,6 +28,11 @@ export interface CollectOptions {
 /** A session whose outputs are the tensors asked for. */
 export interface CalibrationSession {
   run(feeds: Feeds): Promise<Record<string, Tensor>>;
+  /**
+   * The extremes of those tensors, found where the tensors are; absent where a session cannot find
+   * them, undefined where one is not finite: the finite values beside it are found only by looking at each.
+   */
+  extremes?(feeds: Feeds): Promise<ReadonlyMap<string, Extent> | undefined>;
   close(): Promise<void>;
 }
 
@@ -38,7 +48,7 @@ export async function collectStats(
   dataset: Dataset,
   options: CollectOptions = {},
 ): Promise<Map<string, TensorStats>> {
-  const { memoryCapBytes = DEFAULT_MEMORY_CAP, signal, onProgress } = options;
+  const { memoryCapBytes = DEFAULT_MEMORY_CAP, histogramSamples = dataset.count, signal, onProgress } = options;
   const groups = planGroups(tensors, memoryCapBytes);
   const indices = new Map(dataset.ids.map((id, index) => [id, index]));
   const step = progressSteps(dataset.count * groups.length, onProgress);
@@ -52,8 +62,8 @@ export async function collectStats(
         let seen = 0;
         for await (const sample of dataset.samples(signal)) {
           throwIfCancelled(signal);
-          const outputs = await session.run(sample.feeds);
-          await sink.observe(indices.get(sample.id) ?? seen, measured(names, outputs, sample.feeds));
+          const counted = isCounted(seen, dataset.count, histogramSamples);
+          await sink.observe(indices.get(sample.id) ?? seen, await measure(session, names, sample.feeds, counted));
           seen++;
           step(pass * dataset.count + seen, sample.id);
           // A run blocks the thread: let cancellation and messages in.
@@ -71,6 +81,24 @@ export async function collectStats(
   throwIfCancelled(signal);
   onProgress?.({ stage: 'calibrate', done: dataset.count * groups.length, total: dataset.count * groups.length });
   return stats;
+}
+
+/** Whether this sample is among `wanted` that are evenly spread over `count`; the first always is. */
+function isCounted(index: number, count: number, wanted: number): boolean {
+  return index === 0 || Math.floor((index * wanted) / count) !== Math.floor(((index - 1) * wanted) / count);
+}
+
+async function measure(
+  session: CalibrationSession,
+  names: readonly string[],
+  feeds: Feeds,
+  counted: boolean,
+): Promise<Measured> {
+  if (!counted) {
+    const extremes = await session.extremes?.(feeds);
+    if (extremes !== undefined) return [...extremes];
+  }
+  return measured(names, await session.run(feeds), feeds);
 }
 
 /** The tensors of a sample, in memory that the sink may take: a feed stays the dataset's. */

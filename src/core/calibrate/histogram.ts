@@ -35,15 +35,20 @@ const VECTORS_FROM = 8192;
 
 const simd = SimdKernel.create();
 
-interface MutableRange {
-  min: number;
-  max: number;
+/** The smallest and the largest value of one sample. */
+export interface Extent {
+  readonly min: number;
+  readonly max: number;
 }
+
+type MutableRange = { -readonly [K in keyof Extent]: Extent[K] };
 
 interface State {
   count: number;
   nonFinite: number;
   samples: number;
+  /** Samples whose values were counted; of the others only the extremes are known. */
+  counted: number;
   min: number;
   max: number;
   minSample: number;
@@ -76,6 +81,7 @@ const emptyState = (): State => ({
   count: 0,
   nonFinite: 0,
   samples: 0,
+  counted: 0,
   min: Infinity,
   max: -Infinity,
   minSample: NO_SAMPLE,
@@ -99,7 +105,7 @@ export class TensorStats {
   readonly #state = emptyState();
   #counts: Counts = new Uint32Array(0);
 
-  /** Finite values seen. */
+  /** Finite values counted. */
   get count(): number {
     return this.#state.count;
   }
@@ -110,6 +116,10 @@ export class TensorStats {
   /** Samples that held at least one finite value. */
   get samples(): number {
     return this.#state.samples;
+  }
+  /** Of these, the samples whose values were counted: all, or what {@link observeExtremes} was not told of. */
+  get countedSamples(): number {
+    return this.#state.counted;
   }
   /** Exact smallest value; +Infinity while empty. */
   get min(): number {
@@ -164,7 +174,14 @@ export class TensorStats {
     if (rest.length > 0) this.#count(rest, seen);
     if (seen.min > seen.max) return;
     this.#joinZeros();
+    this.#state.counted++;
     this.#addExtremes(seen.min, seen.max, sample);
+  }
+
+  /** Adds a sample of which nothing but its extremes, both finite, is known: the histogram goes without it. */
+  observeExtremes({ min, max }: Extent, sample: number): void {
+    // Turns -0 into 0, as counting does.
+    this.#addExtremes(min + 0, max + 0, sample);
   }
 
   /**
@@ -174,7 +191,7 @@ export class TensorStats {
   merge(other: TensorStats): void {
     const [a, b] = [this.#state, other.#state];
     a.nonFinite += b.nonFinite;
-    if (b.count === 0) return;
+    if (b.samples === 0) return;
     this.#ensure(b.top, other.#counts.length > SIDE, b.count);
     const shift = (a.top - b.top) * BINS_PER_OCTAVE;
     for (let start = 0; start < other.#counts.length; start += SIDE) {
@@ -196,6 +213,7 @@ export class TensorStats {
       a.movingMax = Math.fround(b.movingMax + kept * (a.movingMax - b.firstMax));
     }
     a.samples += b.samples;
+    a.counted += b.counted;
   }
 
   /**
@@ -205,9 +223,10 @@ export class TensorStats {
   static together(parts: readonly TensorStats[]): TensorStats {
     const all = new TensorStats();
     for (const part of parts) all.merge(part);
-    const seen = parts.filter((part) => part.count > 0);
+    const seen = parts.filter((part) => part.samples > 0);
     if (seen.length === 0) return all;
     all.#state.samples = Math.max(...seen.map((part) => part.samples));
+    all.#state.counted = Math.max(...seen.map((part) => part.countedSamples));
     all.#state.movingMin = Math.min(...seen.map((part) => part.movingMin));
     all.#state.movingMax = Math.max(...seen.map((part) => part.movingMax));
     all.#state.firstMin = Math.min(...seen.map((part) => part.#state.firstMin));

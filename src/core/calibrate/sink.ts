@@ -8,9 +8,10 @@ import { availableParallelism } from 'node:os';
 import * as path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { QuantscopeError } from '../../shared/errors';
-import { TensorStats } from './histogram';
+import { TensorStats, type Extent } from './histogram';
 
-export type Measured = readonly (readonly [name: string, values: Float32Array<ArrayBuffer>])[];
+/** By tensor its values in a sample, or only how far they reach. */
+export type Measured = readonly (readonly [name: string, values: Float32Array<ArrayBuffer> | Extent])[];
 
 export interface StatsSink {
   /** Adds one sample's tensors; their memory may be gone afterwards. Resolves as soon as there is room for the next. */
@@ -40,7 +41,8 @@ export class InlineSink implements StatsSink {
     for (const [name, values] of tensors) {
       const stats = this.#stats.get(name) ?? new TensorStats();
       this.#stats.set(name, stats);
-      stats.observe(values, sample);
+      if (values instanceof Float32Array) stats.observe(values, sample);
+      else stats.observeExtremes(values, sample);
     }
     return Promise.resolve();
   }
@@ -80,7 +82,8 @@ export class WorkerSink implements StatsSink {
 
   async observe(sample: number, tensors: Measured): Promise<void> {
     // The memory moves to the other thread; a tensor that shares its memory with another moves once.
-    this.#post({ sample, tensors }, [...new Set(tensors.map(([, values]) => values.buffer))]);
+    const memory = tensors.flatMap(([, values]) => (values instanceof Float32Array ? [values.buffer] : []));
+    this.#post({ sample, tensors }, [...new Set(memory)]);
     this.#waiting++;
     await this.#until(() => this.#waiting < MOST_WAITING);
   }
