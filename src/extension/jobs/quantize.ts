@@ -46,8 +46,10 @@ async function writeFirstRecipe({ engine, results, log }: Services, entry: Model
     throw new QuantscopeError('file-unwritable', `${recipe.fsPath} could not be written.`);
   }
   results.refresh();
+  // Beside nothing it would leave an empty half.
+  const { Active, Beside } = vscode.ViewColumn;
   await vscode.window.showTextDocument(recipe, {
-    viewColumn: vscode.ViewColumn.Beside,
+    viewColumn: vscode.window.tabGroups.activeTabGroup.tabs.length === 0 ? Active : Beside,
     preserveFocus: true,
     preview: false,
   });
@@ -65,7 +67,9 @@ async function run(services: Services, entry: ModelEntry): Promise<Report> {
   const report = await jobs.run({ title: QUANTIZING, entry }, (context) => engine.request('quantize', input, context));
   for (const warning of report.warnings) log.warn(warning);
   results.refresh();
-  selection.show(await results.entryOf(entry.recipe), 'command');
+  // The layer that was looked at, and maybe fixed, is the one whose change is wanted.
+  const layer = selection.entry?.folder.toString() === entry.folder.toString() ? selection.layer : undefined;
+  selection.show(await results.entryOf(entry.recipe), 'command', layer);
   void showResult(entry, report);
   return report;
 }

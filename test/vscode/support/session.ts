@@ -173,7 +173,10 @@ export function useVscode({ env = {} }: { env?: NodeJS.ProcessEnv } = {}): Vscod
     folders.push(made);
     return made;
   };
-  before(() => session.start());
+  let started: Promise<void> | undefined;
+  // A file's own `before` may open a window: hooks of a file do not wait for each other.
+  const start = (): Promise<void> => (started ??= session.start());
+  before(start);
   afterEach(async (context) => {
     const { passed, name } = context as TestContext & { passed: boolean };
     if (passed) return;
@@ -185,7 +188,10 @@ export function useVscode({ env = {} }: { env?: NodeJS.ProcessEnv } = {}): Vscod
     for (const made of folders) rmSync(made, { recursive: true, force: true, maxRetries: 3 });
   });
   return {
-    open: (options = {}) => session.open(options),
+    open: async (options = {}) => {
+      await start();
+      return session.open(options);
+    },
     sample: () => {
       const made = folder('sample');
       copySample(made);
