@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayerReport, Report } from '../shared/report';
-import { figuresOf, resultSentences, shortResult, speedText, worstLayer } from './figures';
+import { figuresOf, resultSentences, runSettings, shortResult, speedText, worstLayer } from './figures';
 
 function layer(name: string, sqnr: number | null): LayerReport {
   const local = { sqnr, cosine: 1, worst: { sample: '', sqnr } };
@@ -21,6 +21,26 @@ const REPORT = {
 
 test('a run in one line', () => {
   assert.equal(shortResult(REPORT), '96.7 → 94.3 %, 2.00× smaller, 2.00× as fast');
+});
+
+test('a run is told from others by its observer and by what it keeps in float', () => {
+  const calibration = { observer: 'mse' } as Report['calibration'];
+  const recipe = { layers: [{ select: 'a', quantize: false }, { select: 'b' }] } as Report['recipe'];
+  assert.equal(runSettings({ ...REPORT, calibration, recipe }), 'mse, 1 kept in float');
+  assert.equal(runSettings({ ...REPORT, recipe: {} as Report['recipe'] }), '');
+});
+
+test('the figures begin with what tells most', () => {
+  assert.deepEqual(
+    figuresOf(REPORT).map(({ value }) => value),
+    [
+      '96.7 → 94.3 %, −2.34',
+      '2.00× smaller, 160 kB → 80.0 kB',
+      '2.00× as fast, 4.00 ms → 2.00 ms',
+      '3 int8, 1 float',
+      '9.12 dB, b',
+    ],
+  );
 });
 
 test('a run in sentences names its worst layer', () => {

@@ -1,4 +1,7 @@
-/** The figures of a report in a few words each, as trees, status bar and notifications show them. Pure. */
+/**
+ * The figures of a report in a few words each, as trees, status bar and notifications show them. What tells most comes
+ * first, since a narrow side bar cuts the end. Pure.
+ */
 
 import { bytes, count, decibels, milliseconds, number3, plural, signed } from '../shared/format';
 import type { LayerReport, Report, Status } from '../shared/report';
@@ -30,7 +33,7 @@ function sizeFigure({ model, quantized }: Report): Figure | undefined {
   return {
     kind: 'size',
     name: 'Size',
-    value: `${bytes(model.bytes)} → ${bytes(int8)}, ${number3(model.bytes / int8)}× smaller`,
+    value: `${number3(model.bytes / int8)}× smaller, ${bytes(model.bytes)} → ${bytes(int8)}`,
   };
 }
 
@@ -40,7 +43,7 @@ function speedFigure({ latency }: Report): Figure | undefined {
   return {
     kind: 'speed',
     name: 'Speed',
-    value: `${milliseconds(fp32)} → ${milliseconds(int8)}, ${number3(ratio)}× as fast`,
+    value: `${speedText(ratio)}, ${milliseconds(fp32)} → ${milliseconds(int8)}`,
   };
 }
 
@@ -66,13 +69,13 @@ export function figuresOf(report: Report): readonly Figure[] {
   const figures: readonly (Figure | undefined)[] = [
     accuracy === undefined || change === undefined
       ? accuracy
-      : { ...accuracy, value: `${accuracy.value} (${signed(change)} points)` },
+      : { ...accuracy, value: `${accuracy.value}, ${signed(change)}` },
     sizeFigure(report),
     speedFigure(report),
     { kind: 'layers', name: 'Layers', value: countsText(report.counts) },
     worst === undefined
       ? undefined
-      : { kind: 'worst', name: 'Worst layer', value: `${worst.name}, ${sqnrOf(worst)}`, layer: worst.name },
+      : { kind: 'worst', name: 'Worst layer', value: `${sqnrOf(worst)}, ${worst.name}`, layer: worst.name },
   ];
   return figures.filter((figure) => figure !== undefined);
 }
@@ -94,14 +97,29 @@ function sqnrOf({ local }: LayerReport): string {
   return decibels(local?.sqnr ?? null);
 }
 
-/** One line for where there is little room: `96.7 → 94.3 %, 2.30× smaller, 1.80× as fast`. */
+/** What a run is judged by, where there is room for one figure: `96.7 → 94.3 %`, `same class 98.5 %`; maybe empty. */
+export function verdict(report: Report): string {
+  const accuracy = accuracyFigure(report);
+  if (accuracy === undefined) return '';
+  const { name, value } = accuracy;
+  return name === 'Top-1' ? value : name === 'Same class' ? `same class ${value}` : `output ${value}`;
+}
+
+/** What tells a run from others: `mse, 2 in float`. */
+export function runSettings({ calibration, recipe }: Report): string {
+  const float = (recipe.layers ?? []).filter(({ quantize }) => quantize === false).length;
+  return [
+    ...(calibration === null ? [] : [calibration.observer]),
+    ...(float === 0 ? [] : [`${float} kept in float`]),
+  ].join(', ');
+}
+
+/** One line: `96.7 → 94.3 %, 2.30× smaller, 1.80× as fast`. */
 export function shortResult(report: Report): string {
   const { model, quantized, latency } = report;
-  const accuracy = accuracyFigure(report);
+  const judged = verdict(report);
   return [
-    ...(accuracy === undefined
-      ? []
-      : [accuracy.name === 'Top-1' ? accuracy.value : `${accuracy.name.toLowerCase()} ${accuracy.value}`]),
+    ...(judged === '' ? [] : [judged]),
     ...(quantized === null || quantized.bytes === 0 ? [] : [`${number3(model.bytes / quantized.bytes)}× smaller`]),
     ...(latency === undefined || latency === null ? [] : [speedText(latency.ratio)]),
   ].join(', ');

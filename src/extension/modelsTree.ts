@@ -6,7 +6,7 @@
 
 import * as vscode from 'vscode';
 import { failureText } from './advice';
-import { figuresOf, shortResult, type Figure, type FigureKind } from './figures';
+import { figuresOf, verdict, type Figure, type FigureKind } from './figures';
 import { VIEWS } from './ids';
 import { shortProgress } from './jobs/progressText';
 import type { ModelEntry } from './results';
@@ -179,7 +179,7 @@ class ModelRows implements vscode.TreeDataProvider<Row>, vscode.Disposable {
     if (!entry.hasModel)
       return { description: 'model is missing', iconPath: icon('warning', 'list.warningForeground') };
     if (report === undefined) return { description: '', iconPath: new vscode.ThemeIcon('circle-large-outline') };
-    return { description: shortResult(report), iconPath: icon('pass', 'testing.iconPassed') };
+    return { description: verdict(report), iconPath: icon('pass', 'testing.iconPassed') };
   }
 
   async #report(entry: ModelEntry): Promise<Report | undefined> {

@@ -5,7 +5,7 @@
 
 import * as vscode from 'vscode';
 import type { Report } from '../shared/report';
-import { figuresOf, shortResult } from './figures';
+import { figuresOf, runSettings, shortResult, verdict } from './figures';
 import { VIEWS } from './ids';
 import type { ModelEntry, RunEntry } from './results';
 import { registerUserCommands, type Services } from './services';
@@ -76,7 +76,7 @@ class RunRows implements vscode.TreeDataProvider<RunEntry>, vscode.Disposable {
     item.contextValue = 'run';
     item.command = { title: 'Open Run', command: 'quantscope.runs.open', arguments: [run] };
     const report = await this.#report(run);
-    item.description = report === undefined ? 'cannot be read' : shortResult(report);
+    item.description = report === undefined ? 'cannot be read' : runText(report);
     item.iconPath = new vscode.ThemeIcon(report === undefined ? 'warning' : 'history');
     return item;
   }
@@ -119,11 +119,18 @@ function dateText(date: Date): string {
   return format.format(date);
 }
 
-/** Without the year where it is this one, so that a narrow side bar has room for the result. */
+/** Of today the time alone, of this year without the year, so that a narrow side bar has room for the result. */
 function shortDateText(date: Date): string {
-  if (date.getFullYear() !== new Date().getFullYear()) return dateText(date);
+  const now = new Date();
+  if (date.getFullYear() !== now.getFullYear()) return dateText(date);
+  const day = { month: 'short', day: 'numeric' } as const;
   const time = { hour: 'numeric', minute: '2-digit', second: '2-digit' } as const;
-  return new Intl.DateTimeFormat(vscode.env.language, { month: 'short', day: 'numeric', ...time }).format(date);
+  const isToday = date.toDateString() === now.toDateString();
+  return new Intl.DateTimeFormat(vscode.env.language, isToday ? time : { ...day, ...time }).format(date);
+}
+
+function runText(report: Report): string {
+  return [verdict(report), runSettings(report)].filter((part) => part !== '').join('  ');
 }
 
 function runTooltip({ created }: RunEntry, report: Report): vscode.MarkdownString {

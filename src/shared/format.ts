@@ -81,6 +81,14 @@ export function signed(value: number): string {
   return value > 0 ? `+${text}` : value === 0 ? `±${text}` : text;
 }
 
+/** Where the middle is the least telling part of a path, leave that out. */
+export function shorten(name: string, most: number): string {
+  const letters = Array.from(name);
+  if (letters.length <= most) return name;
+  const tail = Math.ceil((most - 1) * 0.6);
+  return `${letters.slice(0, most - 1 - tail).join('')}…${letters.slice(letters.length - tail).join('')}`;
+}
+
 export function shape(dims: readonly (number | string)[]): string {
   return dims.length === 0 ? 'scalar' : dims.map((dim) => printable(String(dim))).join('×');
 }

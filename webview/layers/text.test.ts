@@ -2,7 +2,8 @@ import * as assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { layersFrom } from '../fixtures/layers';
-import { age, announcement, bareDB, changeDB, dB, shorten } from './text';
+import { shorten } from '../../src/shared/format';
+import { age, announcement, bareDB, changeDB, dB } from './text';
 import { shareText } from './verdicts';
 
 test('decibels in three digits, changes with a sign', () => {

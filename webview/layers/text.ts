@@ -74,14 +74,6 @@ export function age(created: Date, now: Date): string {
   return `${count} ${unit}${count === 1 ? '' : 's'} ago`;
 }
 
-/** Where the middle is the least telling part of a path, leave that out. */
-export function shorten(name: string, most: number): string {
-  const letters = Array.from(name);
-  if (letters.length <= most) return name;
-  const tail = Math.ceil((most - 1) * 0.6);
-  return `${letters.slice(0, most - 1 - tail).join('')}…${letters.slice(letters.length - tail).join('')}`;
-}
-
 /** What a screen reader says of a layer: `Conv_8, Conv+Relu, int8, SQNR 12.0 dB, accumulated 11.2 dB, 3 of 21 worst`. */
 export function announcement(layers: Layers, layer: number): string {
   const local = layers.local[layer]!;

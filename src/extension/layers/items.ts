@@ -1,7 +1,7 @@
 /** Rows of the layers tree: label, number, icon and tooltip. */
 
 import * as vscode from 'vscode';
-import { printable } from '../../shared/format';
+import { printable, shorten } from '../../shared/format';
 import { REASONS } from '../../shared/reasons';
 import type { Status } from '../../shared/report';
 import { VERDICT_SYMBOLS } from '../../shared/verdicts';
@@ -43,6 +43,9 @@ export interface RowContext {
   readonly fixable: (layer: ListedLayer) => boolean;
 }
 
+/** Of one part of a path, which cannot be cut at a slash. */
+const LONGEST_NAME = 28;
+
 const { Collapsed, Expanded, None } = vscode.TreeItemCollapsibleState;
 
 export function treeItem(node: TreeNode, context: RowContext): vscode.TreeItem {
@@ -67,14 +70,15 @@ function scopeItem(node: ScopeNode): vscode.TreeItem {
 }
 
 function layerItem(node: LayerNode, { threshold, fixable }: RowContext): vscode.TreeItem {
-  const { layer, parent } = node;
+  const { layer, label, place } = node;
   const { name, op, status, local, reason } = layer;
-  const label = parent === undefined ? name : name.slice(name.lastIndexOf('/') + 1);
-  const item = new vscode.TreeItem(printable(label), layer.tensors.length > 0 ? Collapsed : None);
+  const shown = shorten(printable(label), LONGEST_NAME);
+  const item = new vscode.TreeItem(shown, layer.tensors.length > 0 ? Collapsed : None);
   const number = errorText(local);
   const resource = layerUri(layer, threshold);
   item.id = node.id;
-  item.description = [printable(op), number].filter((part) => part !== '').join('  ');
+  // The number first: what does not fit is cut at the end.
+  item.description = [number, printable(place), printable(op)].filter((part) => part !== '').join('  ');
   item.iconPath = STATUS_ICONS[status];
   item.contextValue = ['layer', status, ...(fixable(layer) ? ['fixable'] : [])].join(' ');
   const said = [name, op, STATUS_TITLES[status], number, reason === null ? '' : REASONS[reason].sentence];

@@ -2,7 +2,7 @@ import * as assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { neighbours, type ListedLayer } from './layerList';
-import { LayerNodes, NO_FILTER, PAGE, worstIn, type TreeNode } from './layerNodes';
+import { LayerNodes, NO_FILTER, PAGE, shortened, worstIn, type TreeNode } from './layerNodes';
 
 function layer(name: string, more: Partial<ListedLayer> = {}): ListedLayer {
   const scope = name.slice(0, Math.max(0, name.lastIndexOf('/')));
@@ -38,15 +38,19 @@ const someLayers = fc
     ),
   );
 
-test('every layer stands in the tree once, below its own scope', () => {
+test('every layer stands in the tree once, below its own scope, which has a row where it holds several', () => {
   fc.assert(
     fc.property(someLayers, (layers) => {
       const nodes = new LayerNodes(layers, 'graph', NO_FILTER);
       assert.deepEqual(layersBelow(nodes).sort(), layers.map(({ name }) => name).sort());
-      for (const { name, scope } of layers) {
-        const path: string[] = [];
-        for (let at = nodes.find(name)?.node.parent; at !== undefined; at = at.parent) path.unshift(at.label);
-        assert.equal(path.join('/'), scope);
+      for (const { name } of layers) {
+        const found = nodes.find(name)?.node;
+        const path = [found?.label];
+        for (let at = found?.parent; at !== undefined; at = at.parent) {
+          path.unshift(at.label);
+          assert.ok(at.children.length > 1, at.label);
+        }
+        assert.equal(path.join('/'), name);
       }
     }),
   );
@@ -106,4 +110,12 @@ test('neighbours are found by the tensors they share', () => {
   assert.deepEqual(neighbours(all, first, 'producer'), []);
   assert.deepEqual(neighbours(all, first, 'consumer'), [second, third]);
   assert.deepEqual(neighbours(all, third, 'producer'), [first, second]);
+});
+
+test('of a long name the end comes first, cut where a part of its path begins', () => {
+  assert.deepEqual(shortened('/stage2/1/Add'), { label: '/stage2/1/Add', place: '' });
+  assert.deepEqual(shortened('/stage2/0/depthwise/Conv'), { label: '…/depthwise/Conv', place: '/stage2/0' });
+  assert.deepEqual(shortened('/a/a_very_long_module/Conv'), { label: '…/Conv', place: '/a/a_very_long_module' });
+  assert.deepEqual(shortened('StatefulPartitionedCall'), { label: 'StatefulPartitionedCall', place: '' });
+  assert.deepEqual(shortened('/StatefulPartitionedCall'), { label: '/StatefulPartitionedCall', place: '' });
 });

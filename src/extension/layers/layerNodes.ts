@@ -1,4 +1,8 @@
-/** The layers as a tree: scopes in graph order, or all layers in a row, the worst first. Pages of each. Pure. */
+/**
+ * The layers as a tree: scopes in graph order, or all layers in a row, the worst first. Pages of each. Pure.
+ * A scope with one child alone takes no row of its own, as in the explorer's compact folders: exporters give every
+ * module a scope, and a narrow side bar has little room for indentation.
+ */
 
 import type { Status } from '../../shared/report';
 import type { LayerOrder } from '../ids';
@@ -14,6 +18,10 @@ export interface ScopeNode {
 export interface LayerNode {
   readonly kind: 'layer';
   readonly id: string;
+  /** Its name without the scopes that stand above it; in a row of all layers the end of it. */
+  readonly label: string;
+  /** What a label leaves out at its begin, and nothing above it says. */
+  readonly place: string;
   readonly parent: ScopeNode | undefined;
   readonly layer: ListedLayer;
 }
@@ -57,7 +65,9 @@ export class LayerNodes {
     const kept = layers.filter((layer) => passes(layer, filter));
     this.count = kept.length;
     this.#top =
-      order === 'error' ? kept.toSorted(byError).map((layer) => this.#node(layer, undefined)) : this.#scopes(kept);
+      order === 'error'
+        ? kept.toSorted(byError).map((layer) => this.#layerNode(layer, shortened(layer.name), undefined))
+        : groupsOf(kept).members.map((member) => this.#node(member, undefined));
   }
 
   children(parent?: TreeNode): TreeNode[] {
@@ -99,33 +109,78 @@ export class LayerNodes {
     }
   }
 
-  #node(layer: ListedLayer, parent: ScopeNode | undefined): LayerNode {
-    const node: LayerNode = { kind: 'layer', id: `layer ${layer.name}`, parent, layer };
+  #node(member: Member, parent: ScopeNode | undefined): ScopeNode | LayerNode {
+    let [label, inner] = ['', member];
+    while (isGroup(inner)) {
+      label += label === '' ? inner.label : `/${inner.label}`;
+      const [only, another] = inner.members;
+      if (only === undefined || another !== undefined) return this.#scopeNode(inner, label, parent);
+      inner = only;
+    }
+    const { name, scope } = inner;
+    // Without a scope the name may hold anything.
+    const own = scope === '' ? name : name.slice(name.lastIndexOf('/') + 1);
+    return this.#layerNode(inner, { label: label === '' ? own : `${label}/${own}`, place: '' }, parent);
+  }
+
+  #scopeNode({ path, members }: Group, label: string, parent: ScopeNode | undefined): ScopeNode {
+    const scope: ScopeNode = { kind: 'scope', id: `scope ${path}`, label, parent, children: [] };
+    for (const member of members) scope.children.push(this.#node(member, scope));
+    return scope;
+  }
+
+  #layerNode(layer: ListedLayer, shown: Pick<LayerNode, 'label' | 'place'>, parent: ScopeNode | undefined): LayerNode {
+    const node: LayerNode = { kind: 'layer', id: `layer ${layer.name}`, ...shown, parent, layer };
     this.#byName.set(layer.name, node);
     return node;
   }
+}
 
-  /** Each scope stands where its first layer does. */
-  #scopes(layers: readonly ListedLayer[]): (ScopeNode | LayerNode)[] {
-    const top: (ScopeNode | LayerNode)[] = [];
-    const known = new Map<string, ScopeNode>();
-    for (const layer of layers) {
-      let parent: ScopeNode | undefined;
-      let path = '';
-      for (const label of layer.scope.split('/').filter((part) => part !== '')) {
-        path += `/${label}`;
-        let scope = known.get(path);
-        if (scope === undefined) {
-          scope = { kind: 'scope', id: `scope ${path}`, label, parent, children: [] };
-          known.set(path, scope);
-          (parent?.children ?? top).push(scope);
-        }
-        parent = scope;
-      }
-      (parent?.children ?? top).push(this.#node(layer, parent));
-    }
-    return top;
+/** Longer names leave no room for the number behind them in a side bar of 250 pixels. */
+const LONGEST_NAME = 16;
+
+/** The end of a path tells more than its begin, which follows where there is room. */
+export function shortened(name: string): Pick<LayerNode, 'label' | 'place'> {
+  if (name.length <= LONGEST_NAME) return { label: name, place: '' };
+  let at = name.lastIndexOf('/');
+  for (let before = at; before >= 0 && name.length - before < LONGEST_NAME; before = name.lastIndexOf('/', at - 1)) {
+    at = before;
+    if (before === 0) break;
   }
+  return at <= 0 ? { label: name, place: '' } : { label: `…${name.slice(at)}`, place: name.slice(0, at) };
+}
+
+/** The layers below one part of a scope's path. */
+interface Group {
+  readonly label: string;
+  readonly path: string;
+  readonly members: Member[];
+}
+type Member = Group | ListedLayer;
+
+function isGroup(member: Member): member is Group {
+  return 'members' in member;
+}
+
+/** Each group stands where its first layer does. */
+function groupsOf(layers: readonly ListedLayer[]): Group {
+  const root: Group = { label: '', path: '', members: [] };
+  const known = new Map<string, Group>();
+  for (const layer of layers) {
+    let group = root;
+    for (const label of layer.scope.split('/').filter((part) => part !== '')) {
+      const path = `${group.path}/${label}`;
+      let inner = known.get(path);
+      if (inner === undefined) {
+        inner = { label, path, members: [] };
+        known.set(path, inner);
+        group.members.push(inner);
+      }
+      group = inner;
+    }
+    group.members.push(layer);
+  }
+  return root;
 }
 
 function passes({ name, op, status }: ListedLayer, { text, statuses }: LayerFilter): boolean {

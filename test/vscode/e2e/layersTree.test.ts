@@ -1,46 +1,152 @@
-/** The layers tree on the sample: it shows the report, selects together with the layer view, sorts and filters. */
+/**
+ * The layers tree on the sample: it shows the report, selects together with the layer view, sorts, filters, follows
+ * tensors, and pages what is long.
+ */
 
 import * as assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { before, test } from 'node:test';
+import type { Locator } from 'playwright-core';
+import { PAGE } from '../../../src/extension/layers/layerNodes';
+import type { Report } from '../../../src/shared/report';
+import { parseReport } from '../../../src/shared/reportText';
 import { eventually } from '../support/eventually';
 import { runRecipe } from '../support/sampleRun';
 import { useVscode } from '../support/session';
-import type { TreeRow } from '../support/workbench';
+import type { TreeRow, Workbench } from '../support/workbench';
 
 const vscode = useVscode();
-let folder = '';
+const WORST = '/stage2/0/depthwise/Conv';
+/** Its scopes hold nothing else, so they have no rows of their own. */
+const FIRST = 'stem/conv/Conv';
 
-before(() => {
+let folder = '';
+let report: Report;
+/** One for all tests but those of another workspace; each begins and ends in graph order, without a filter. */
+let window: Workbench;
+
+const reportFile = (of: string): string => path.join(of, 'shapes.quant/report.json');
+const read = (of: string): Report => parseReport(readFileSync(reportFile(of), 'utf8'), 'report.json');
+
+before(async () => {
   folder = vscode.sample();
   runRecipe(folder);
-});
-
-test('tree and layer view select together, sort and filter', async () => {
-  const window = await vscode.open({ folder });
+  report = read(folder);
+  window = await vscode.open({ folder });
   await window.runCommand('Quantscope: Open Layer View');
   await window.showContainer('Quantscope');
-  const rows = (accept: (rows: readonly TreeRow[]) => boolean): Promise<readonly TreeRow[]> =>
-    eventually(() => window.treeRows('Layers'), accept);
+});
 
+function rows(accept: (rows: readonly TreeRow[]) => boolean, of = window): Promise<readonly TreeRow[]> {
+  return eventually(() => of.treeRows('Layers'), accept);
+}
+
+/** Of all layers in a row, which begins with the name for those who hear it. */
+const row = (name: string): Locator => window.view('Layers').locator(`.monaco-list-row[aria-label^="${name},"]`);
+const isOf = (found: TreeRow | undefined, name: string): boolean => found?.aria.startsWith(`${name},`) === true;
+const nameOf = (found: TreeRow | undefined): string => found?.aria.split(',')[0] ?? '';
+
+const told = (text: string): Promise<void> => window.view('Layers').getByText(text, { exact: true }).waitFor();
+
+async function clearFilter(): Promise<void> {
+  await window.runCommand('Quantscope: Clear Layer Filter');
+  await rows((found) => found.length > 3);
+}
+
+test('tree and layer view select together, sort and filter', async () => {
   const graph = await rows((found) => found.length > 5);
-  assert.deepEqual([graph[0]?.label, graph[0]?.level], ['stem', 1]);
+  assert.deepEqual([graph[0]?.label, graph[0]?.level], [FIRST, 1]);
 
   await window.runCommand('Quantscope: Sort Layers Worst First');
-  const [worst, second] = await rows(([first]) => first?.label === '/stage2/0/depthwise/Conv');
-  assert.match(worst?.description ?? '', /^Conv\+Clip {2}\d+\.\d dB$/);
-  assert.match(worst?.aria ?? '', /int8/);
+  const [worst, second] = await rows(([first]) => isOf(first, WORST));
+  assert.equal(worst?.label, '…/depthwise/Conv');
+  assert.match(worst.description, /^\d+\.\d dB {2}\/stage2\/0 {2}Conv\+Clip$/);
+  assert.match(worst.aria, /int8/);
 
   // From the tree to the view…
   const view = window.webview();
-  await window.treeRow('Layers', second?.label ?? '').click();
-  await view.locator('.detail h2', { hasText: second?.label ?? '' }).waitFor();
+  await row(nameOf(second)).click();
+  await view.locator('.detail h2', { hasText: nameOf(second) }).waitFor();
   // …and back.
   await view.locator('.grid .row[data-layer]').first().click();
-  await rows((found) => found.find(({ label }) => label === worst?.label)?.selected === true);
+  await rows((found) => found.find((each) => isOf(each, WORST))?.selected === true);
 
   await window.runCommand('Quantscope: Filter Layers by Name…');
   await window.answer('hardswish');
   const swishes = await rows((found) => found.length === 1);
-  assert.ok(swishes.every(({ description }) => description.startsWith('HardSwish')));
-  await window.close();
+  assert.ok(swishes.every(({ description }) => description.endsWith('HardSwish')));
+  await told(`1 of ${report.layers.length} layers`);
+  await clearFilter();
+  await window.runCommand('Quantscope: Sort Layers in Graph Order');
+  await rows(([first]) => first?.label === FIRST);
+});
+
+test('a filter by status leaves the layers of the chosen ones', async () => {
+  const { quantized, float, fallback } = report.counts;
+  assert.ok(quantized > 0 && float > 0 && fallback > 0);
+  await window.runCommand('Quantscope: Sort Layers Worst First');
+  await window.runCommand('Quantscope: Filter Layers by Status…');
+  assert.deepEqual(await window.picks(), ['int8', 'Float on purpose', 'Fallback to float']);
+  await window.pick('int8');
+  await window.accept();
+  const left = await rows((found) => found.length === float + fallback);
+  assert.ok(left.every(({ aria }) => /Float on purpose|Fallback to float/.test(aria)));
+  await told(`${float + fallback} of ${report.layers.length} layers`);
+  await clearFilter();
+  await window.runCommand('Quantscope: Sort Layers in Graph Order');
+  await rows(([first]) => first?.label === FIRST);
+});
+
+test('a layer leads to what makes its input and to what reads its output', async () => {
+  await window.runCommand('Quantscope: Sort Layers Worst First');
+  await rows(([first]) => isOf(first, WORST));
+  const at = report.layers.findIndex(({ name }) => name === WORST);
+  const [producer, consumer] = [report.layers[at - 1]?.name ?? '', report.layers[at + 1]?.name ?? ''];
+  const selected = (name: string): Promise<unknown> =>
+    rows((found) => found.find((each) => isOf(each, name))?.selected === true);
+
+  await window.contextMenu(row(WORST), ['Go to Consumer']);
+  await selected(consumer);
+  await window.webview().locator('.detail h2', { hasText: consumer }).waitFor();
+  await window.contextMenu(row(consumer), ['Go to Producer']);
+  await selected(WORST);
+  await window.runCommand('Quantscope: Go to Producer');
+  await selected(producer);
+
+  const first = report.layers[0]?.name ?? '';
+  await window.runCommand('Quantscope: Filter Layers by Name…');
+  await window.answer(first);
+  await window.contextMenu(row(first), ['Go to Producer']);
+  await window.notification(`${first} reads only inputs of the model.`).waitFor();
+  await clearFilter();
+  await window.runCommand('Quantscope: Sort Layers in Graph Order');
+});
+
+test('a tree of many layers shows more of them page by page', async () => {
+  const large = vscode.sample();
+  runRecipe(large);
+  const one = report.layers[0]!;
+  const count = 2 * PAGE + 50;
+  const layers = Array.from({ length: count }, (_, index) => ({ ...one, name: `block/${index}`, scope: 'block' }));
+  writeFileSync(reportFile(large), JSON.stringify({ ...read(large), layers }));
+  const other = await vscode.open({ folder: large });
+  await other.showContainer('Quantscope');
+  await rows((found) => found.length > 5, other);
+  const last = async (label: string): Promise<void> => {
+    await other.view('Layers').locator('.monaco-list').first().focus();
+    await eventually(
+      async () => {
+        await other.page.keyboard.press('End');
+        return (await other.treeRows('Layers')).at(-1)?.label;
+      },
+      (found) => found === label,
+    );
+  };
+  await last(`Show ${PAGE} more of ${PAGE + 50}`);
+  await other.page.keyboard.press('Enter');
+  await last('Show 50 more of 50');
+  await other.page.keyboard.press('Enter');
+  await last(String(count - 1));
+  await other.close();
 });

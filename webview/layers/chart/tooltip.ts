@@ -1,10 +1,10 @@
 /** The numbers of the layer under the pointer. */
 
-import { printable } from '../../../src/shared/format';
+import { printable, shorten } from '../../../src/shared/format';
 import { fill, h } from '../dom';
 import { changeOf, STATUSES } from '../order';
 import type { AppState } from '../state';
-import { changeDB, dB, shorten, STATUS_SIGNS } from '../text';
+import { changeDB, dB, STATUS_SIGNS } from '../text';
 import { shareText } from '../verdicts';
 
 const AWAY = 14;
