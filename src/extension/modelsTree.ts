@@ -72,8 +72,12 @@ export function registerModelsTree(services: Services): vscode.Disposable {
       'quantscope.models.reveal': async (target, layer) => {
         const entry = await entryFor(services, [target]);
         if (entry === undefined) return;
-        selection.show(entry, 'tree', typeof layer === 'string' ? layer : undefined);
-        if (typeof layer === 'string') await vscode.commands.executeCommand('quantscope.layers.focus');
+        if (typeof layer !== 'string') selection.show(entry, 'tree');
+        else {
+          // No choice of the tree of layers itself, which has to show it.
+          selection.show(entry, 'command', layer);
+          await vscode.commands.executeCommand('quantscope.layers.focus');
+        }
       },
     }),
   );
