@@ -17,7 +17,7 @@ export async function benchmarkOne(services: Services, pages: ResultPages, entry
   if (!(await mayRun(entry))) return;
   onnxOnly(entry);
   const model = { name: entry.name, file: entry.model };
-  await time(services, pages, { entry, title: 'Benchmarking', models: [model], evaluation: undefined });
+  await time(services, pages, { ...BENCHMARK, entry, models: [model], evaluation: undefined });
 }
 
 /** @throws `file-not-found` where the model has not been quantized */
@@ -37,7 +37,7 @@ export async function benchmarkPair(services: Services, pages: ResultPages, entr
     { name: 'fp32', file: entry.model },
     { name: 'int8', file: int8 },
   ];
-  await time(services, pages, { entry, title: 'Benchmarking', models, evaluation: undefined });
+  await time(services, pages, { ...BENCHMARK, entry, models, evaluation: undefined });
 }
 
 /** Speed and size, and accuracy where a recipe of theirs names labelled data. */
@@ -51,7 +51,7 @@ export async function compareModels(
   for (const { entry } of models) if (!(await mayRun(entry))) return;
   const named = models.map(({ file }) => ({ name: vscode.workspace.asRelativePath(file), file }));
   const evaluation = await labelledData(models.map(({ entry }) => entry));
-  await time(services, pages, { entry: first.entry, title: 'Comparing', models: named, evaluation });
+  await time(services, pages, { ...COMPARISON, entry: first.entry, models: named, evaluation });
 }
 
 interface Labelled {
@@ -68,9 +68,16 @@ async function labelledData(entries: readonly ModelEntry[]): Promise<Labelled | 
   return undefined;
 }
 
-interface Timing {
-  readonly entry: ModelEntry;
+/** What the job and its page are called. */
+interface Kind {
   readonly title: string;
+  readonly noun: string;
+}
+const BENCHMARK: Kind = { title: 'Benchmarking', noun: 'benchmark' };
+const COMPARISON: Kind = { title: 'Comparing', noun: 'comparison' };
+
+interface Timing extends Kind {
+  readonly entry: ModelEntry;
   readonly models: readonly { readonly name: string; readonly file: vscode.Uri }[];
   readonly evaluation: Labelled | undefined;
 }
@@ -78,7 +85,7 @@ interface Timing {
 async function time(
   services: Services,
   pages: ResultPages,
-  { entry, title, models, evaluation }: Timing,
+  { entry, title, noun, models, evaluation }: Timing,
 ): Promise<void> {
   const { jobs, engine, log } = services;
   const input = {
@@ -99,7 +106,7 @@ async function time(
   const compared = await jobs.run({ title, entry, ...stage }, work);
   const page = benchmarkPage(entry.name, compared);
   log.info(page);
-  void show(pages, `${entry.name} benchmark`, benchmarkSentence(entry.name, compared), page);
+  void show(pages, `${entry.name} ${noun}`, benchmarkSentence(entry.name, compared), page);
 }
 
 function evaluate(
