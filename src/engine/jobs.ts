@@ -9,13 +9,14 @@ import { quantize } from '../core/pipeline/quantize';
 import { priceFixes } from '../core/tune/prices';
 import { tune } from '../core/tune/tune';
 import { benchmarkTorch, isTorchBenchmark } from '../torch/benchmark';
+import { inspectTorch } from '../torch/inspect';
 import { quantizeTorch } from '../torch/quantize';
 import type { Handlers } from './server';
 
 const details = new DetailsReader();
 
 export const JOBS: Handlers = {
-  inspect: inspectModel,
+  inspect: (input, context) => (input.recipe?.framework === 'torch' ? inspectTorch : inspectModel)(input, context),
   quantize: (job, context) => (job.recipe.framework === 'torch' ? quantizeTorch : quantize)(job, context),
   evaluate,
   benchmark: (input, context) => (isTorchBenchmark(input) ? benchmarkTorch : benchmark)(input, context),

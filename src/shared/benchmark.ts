@@ -1,5 +1,7 @@
 /** Speed of several models against each other. */
 
+import type { Recipe } from './recipe';
+
 export interface BenchmarkInput {
   /** The first is the one the others are compared with. Paths are relative to {@link baseDir}. */
   readonly models: readonly string[];
@@ -14,6 +16,8 @@ export interface BenchmarkInput {
   /** Shapes by input name, for inputs with dimensions that are not fixed. */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
   readonly baseDir: string;
+  /** Of PyTorch: how the first model is built and fed. A recipe among the models says so by itself. */
+  readonly recipe?: Recipe;
 }
 
 /** Milliseconds of one inference, and the size of the file. */

@@ -2,7 +2,7 @@
 
 import type { BackendId, Preprocess } from './recipe';
 import { REASONS, type ReasonCode } from './reasons';
-import type { Report, Status } from './report';
+import type { LayerReport, Report, Status } from './report';
 
 /** What the plan wants; whether the runtime obeys is only known after a quantization. */
 export type Decision = 'quantize' | 'float';
@@ -31,6 +31,7 @@ export interface InspectedLayer {
   /** Activations only, not the weights. */
   readonly inputs: readonly TensorShape[];
   readonly outputs: readonly TensorShape[];
+  readonly source?: LayerReport['source'];
 }
 
 /** What the report will call the layer, if the runtime obeys the plan. */
@@ -49,7 +50,13 @@ export interface Inspection {
   readonly backend: BackendId;
   readonly guess: PreprocessGuess;
   /** This machine, as far as it decides how int8 does here. */
-  readonly machine: { readonly cpu: string; readonly isa: string; readonly saturates: boolean };
+  readonly machine: {
+    readonly cpu: string;
+    readonly isa: string;
+    readonly saturates: boolean;
+    /** Of PyTorch: whose kernels this build has. */
+    readonly engines?: readonly string[];
+  };
   readonly layers: readonly InspectedLayer[];
   readonly counts: Readonly<Record<Decision, number>>;
   readonly normalization: Report['normalization'];

@@ -25,6 +25,8 @@ export interface InspectInput {
   readonly backend?: BackendId;
   readonly recipe?: Recipe;
   readonly baseDir: string;
+  /** Of PyTorch: only what the model takes, no layers, so that a model that cannot be traced is looked at as well. */
+  readonly shallow?: boolean;
 }
 
 export interface QuantizeInput {
@@ -64,8 +66,10 @@ export interface JobOptions {
   readonly threads?: number;
   /** Upper bound for the activations that one calibration pass holds at once, in bytes. */
   readonly memoryCapBytes?: number;
-  /** Whether data modules of the user may run. */
+  /** Whether code of the user may run: data modules and PyTorch models. */
   readonly trusted?: boolean;
+  /** The Python program for PyTorch models whose recipe names none. */
+  readonly python?: string;
 }
 
 /** `job` is the client's number for it, which its progress carries. */

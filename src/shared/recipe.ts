@@ -6,9 +6,17 @@
 
 import { z } from 'zod';
 import { QuantscopeError } from './errors';
-import { OBSERVERS } from './recipeValues';
+import { OBSERVERS, TORCH_BACKENDS } from './recipeValues';
 
-export { OBSERVERS, weightOverride, type ObserverId } from './recipeValues';
+export {
+  OBSERVERS,
+  TORCH_BACKENDS,
+  TORCH_MODES,
+  weightOverride,
+  type ObserverId,
+  type TorchBackend,
+  type TorchMode,
+} from './recipeValues';
 
 export const BACKEND_IDS = [
   'ort-cpu',
@@ -25,10 +33,6 @@ export type BackendId = (typeof BACKEND_IDS)[number];
 
 export const MODES = ['static', 'dynamic', 'weight-only'] as const;
 export type Mode = (typeof MODES)[number];
-
-/** Of PyTorch: `static` is FX graph mode, `eager` the model's own stubs, `qat` FX with training. */
-export const TORCH_MODES = ['static', 'dynamic', 'eager', 'qat'] as const;
-export type TorchMode = (typeof TORCH_MODES)[number];
 
 export const FORMATS = ['qdq', 'qoperator'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -194,7 +198,7 @@ export const torchSchema = z
       .optional()
       .describe('Shapes of the inputs, in order or by name; a name stands for a dimension that is open.'),
     engine: z
-      .enum(['fbgemm', 'x86', 'onednn', 'qnnpack'])
+      .enum(TORCH_BACKENDS)
       .optional()
       .describe('The kernels that run the int8 model here. Default: those of `backend`.'),
     leaves: z

@@ -1,12 +1,20 @@
 /** What a recipe may say, for those that cannot afford the schema: its library is larger than the extension. */
 
-import type { Recipe } from './recipe';
+import type { BackendId, Recipe } from './recipe';
 
 export const OBSERVERS = ['min-max', 'moving-average', 'percentile', 'entropy', 'mse'] as const;
 export type ObserverId = (typeof OBSERVERS)[number];
 
 /** Levels worth trying of the percentile observer: one value in 100,000, 10,000 and 1,000 is left out. */
 export const PERCENTILES = [99.999, 99.99, 99.9] as const;
+
+/** Those of PyTorch: a qconfig, and the engine that runs it. */
+export const TORCH_BACKENDS = ['fbgemm', 'x86', 'onednn', 'qnnpack'] as const satisfies readonly BackendId[];
+export type TorchBackend = (typeof TORCH_BACKENDS)[number];
+
+/** Of PyTorch: `static` is FX graph mode, `eager` the model's own stubs, `qat` FX with training. */
+export const TORCH_MODES = ['static', 'dynamic', 'eager', 'qat'] as const;
+export type TorchMode = (typeof TORCH_MODES)[number];
 
 /** The recipe's `weights` may be a bare type; this is the long form. */
 export function weightOverride(value: Recipe['weights']): Exclude<NonNullable<Recipe['weights']>, string> {

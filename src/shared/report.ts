@@ -94,6 +94,8 @@ export interface SourceLine {
   readonly file: string;
   /** From 1. */
   readonly line: number;
+  /** What stood there in the run, without its indentation: where the file has changed since, the line is found by it. */
+  readonly text?: string;
 }
 
 export interface AccuracyReport {

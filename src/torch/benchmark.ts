@@ -87,11 +87,13 @@ function recipeShapes(recipe: Recipe | undefined): Readonly<Record<string, reado
   return inputs === undefined || Array.isArray(inputs) ? {} : inputs;
 }
 
-async function planOf({ models, baseDir }: BenchmarkInput): Promise<Plan> {
+async function planOf({ models, baseDir, recipe: ofFirst }: BenchmarkInput): Promise<Plan> {
   const files = models.filter((model) => RECIPE.test(model));
   const [file, ...others] = files;
   if (file === undefined) {
-    return { contestants: models.map((model) => ({ model, weights: null })), recipe: undefined, baseDir };
+    const weights = ofFirst?.torch?.weights ?? null;
+    const contestants = models.map((model, index) => ({ model, weights: index === 0 ? weights : null }));
+    return { contestants, recipe: ofFirst, baseDir };
   }
   if (others.length > 0) throw new QuantscopeError('usage', 'Name one recipe: its engine is that of the whole race.');
   const location = path.resolve(baseDir, file);

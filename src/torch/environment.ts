@@ -14,13 +14,14 @@ const PROGRAM = WINDOWS ? path.join('Scripts', 'python.exe') : path.join('bin', 
 const ON_PATH = WINDOWS ? 'python' : 'python3';
 
 /**
- * The interpreter that a recipe means: the one it names, `QUANTSCOPE_PYTHON` (how the extension hands over what the
- * user chose there), a `.venv` beside the recipe or in a folder above it, or PATH.
+ * The interpreter that a recipe means: the one it names, the one chosen in the editor, `QUANTSCOPE_PYTHON`, a `.venv`
+ * beside the recipe or in a folder above it, or PATH.
  */
-export async function findPython(named: string | undefined, baseDir: string): Promise<string> {
+export async function findPython(named: string | undefined, baseDir: string, chosen?: string): Promise<string> {
   if (named !== undefined) return /[\\/]/.test(named) ? path.resolve(baseDir, named) : named;
-  const { QUANTSCOPE_PYTHON: chosen = '' } = process.env;
-  if (chosen !== '') return chosen;
+  const { QUANTSCOPE_PYTHON: ofShell = '' } = process.env;
+  const preferred = chosen ?? ofShell;
+  if (preferred !== '') return preferred;
   for (let folder = path.resolve(baseDir); ; folder = path.dirname(folder)) {
     for (const name of FOLDERS) {
       const program = path.join(folder, name, PROGRAM);
@@ -51,7 +52,7 @@ export async function openWorker(
   baseDir: string,
   context: JobContext,
 ): Promise<{ readonly worker: TorchWorker; readonly check: Check }> {
-  const python = await findPython(named, baseDir);
+  const python = await findPython(named, baseDir, context.python);
   const worker = new TorchWorker(python, baseDir, context);
   try {
     const check = await worker.ask(checkSchema, { method: 'check' });

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 
 const ratio = z.number().nullable();
-const place = z.object({ file: z.string(), line: z.number() });
+const place = z.object({ file: z.string(), line: z.number(), text: z.string().default('') });
 
 const frame = z.object({ file: z.string(), line: z.number(), function: z.string() });
 export const failureSchema = z.object({

@@ -10,31 +10,15 @@ import { REPORT_FILE } from '../core/reportFile';
 import { removeStaleTemporaries, temporaryName } from '../core/staleFiles';
 import { QuantscopeError, throwIfCancelled } from '../shared/errors';
 import type { Report } from '../shared/report';
-import { firstOf, openData, type RecipeData } from './data';
+import { openData } from './data';
 import { openWorker } from './environment';
 import { modelName } from './names';
 import { measureAccuracy, measureLatency } from './measure';
-import {
-  analyzedSchema,
-  calibratedSchema,
-  convertedSchema,
-  loadedSchema,
-  preparedSchema,
-  type Check,
-  type Loaded,
-  type PreparedModel,
-} from './protocol';
+import { prepareModel } from './prepare';
+import { analyzedSchema, calibratedSchema, convertedSchema, loadedSchema, type Check, type Loaded } from './protocol';
 import { makeReport, type Files } from './report';
 import { reproductionScript } from './reproduce';
-import { resolveTorchOverrides } from './selectors';
-import {
-  checkEngine,
-  mismatchWarnings,
-  overrideSettings,
-  settingsOf,
-  type LayerSettings,
-  type Settings,
-} from './settings';
+import { checkEngine, mismatchWarnings, settingsOf, type Settings } from './settings';
 import { train } from './train';
 import { verifySaved } from './verify';
 import type { TorchWorker } from './worker';
@@ -128,7 +112,7 @@ class TorchRun {
     });
     const data = await openData(this.#job, loaded, this.#context);
     this.#stages.enter('plan');
-    const { prepared, overrides } = await this.#prepare(data);
+    const { prepared, overrides } = await prepareModel(worker, recipe, this.#settings, data.calibration, signal);
     if (this.#settings.mode !== 'dynamic') {
       await worker.ask(calibratedSchema, {
         method: 'calibrate',
@@ -181,33 +165,6 @@ class TorchRun {
           ? await reproductionScript(worker, this.#job, loaded, data.calibration, path.dirname(target))
           : undefined,
     };
-  }
-
-  /** Overrides name layers, and which layers there are is known only once the model was prepared. */
-  async #prepare(
-    data: RecipeData,
-  ): Promise<{ readonly prepared: PreparedModel; readonly overrides: ReadonlyMap<string, LayerSettings> }> {
-    const prepare = (overrides: ReadonlyMap<string, LayerSettings>): Promise<PreparedModel> =>
-      this.#worker.ask(preparedSchema, {
-        method: 'prepare',
-        params: {
-          options: {
-            backend: this.#settings.backend,
-            engine: this.#settings.engine,
-            mode: this.#settings.mode,
-            leaves: this.#settings.leaves,
-            settings: this.#settings.global,
-            overrides: Object.fromEntries(overrides),
-          },
-        },
-        samples: firstOf(data.calibration, 1, this.#context.signal),
-      });
-    const plain = await prepare(new Map());
-    const entries = this.#job.recipe.layers ?? [];
-    if (entries.length === 0) return { prepared: plain, overrides: new Map() };
-    const found = resolveTorchOverrides(entries, plain.layers);
-    const overrides = new Map([...found].map(([name, override]) => [name, overrideSettings(override)]));
-    return { prepared: await prepare(overrides), overrides };
   }
 }
 

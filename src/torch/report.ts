@@ -114,11 +114,11 @@ function layerReport({ int8, reason, source, ...layer }: WorkerLayer): LayerRepo
     status,
     reason: code,
     saturation: null,
-    ...(source === null ? {} : { source: withoutUndefined(source) }),
+    ...(source === null ? {} : { source: sourceLines(source) }),
   };
 }
 
-function withoutUndefined({ called, built }: NonNullable<WorkerLayer['source']>): NonNullable<LayerReport['source']> {
+export function sourceLines({ called, built }: NonNullable<WorkerLayer['source']>): NonNullable<LayerReport['source']> {
   return { ...(called === undefined ? {} : { called }), ...(built === undefined ? {} : { built }) };
 }
 

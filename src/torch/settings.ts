@@ -5,17 +5,16 @@ import type { NodeOverride } from '../core/plan/selectors';
 import { QuantscopeError } from '../shared/errors';
 import {
   activationOverride,
+  TORCH_BACKENDS,
   TORCH_MODES,
   weightOverride,
   type BackendId,
   type ObserverId,
   type Recipe,
+  type TorchBackend,
   type TorchMode,
 } from '../shared/recipe';
 import type { Check } from './protocol';
-
-export const TORCH_BACKENDS = ['fbgemm', 'x86', 'onednn', 'qnnpack'] as const satisfies readonly BackendId[];
-export type TorchBackend = (typeof TORCH_BACKENDS)[number];
 
 /** As the worker takes them; `null` stands for the default of torch. */
 export interface LayerSettings {

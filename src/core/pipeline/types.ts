@@ -13,8 +13,10 @@ export interface JobContext {
   readonly threads?: number;
   /** Upper bound for the activations that one calibration pass holds at once, in bytes. */
   readonly memoryCapBytes?: number;
-  /** Whether data modules of the user may run. */
+  /** Whether code of the user may run: data modules and PyTorch models. */
   readonly trusted?: boolean;
+  /** The Python program for PyTorch models whose recipe names none. */
+  readonly python?: string;
 }
 
 export interface QuantizeJob {
