@@ -1,13 +1,13 @@
 /** What the last run found: layers below the threshold and fallbacks, worst first, and gates. */
 
 import { checkGates } from '../../shared/gates';
-import { REASONS } from '../../shared/reasons';
+import { layerSentence, worstLayers } from '../../shared/problems';
 import type { LayerReport, Report } from '../../shared/report';
 import { overridesOf, type Analysis } from '../analysis';
 import { sameJson, type LayerNode } from '../facts';
 import { INFORMATION } from '../codes';
 import { keySpan, spanAt, type LooseRecipe, type Span } from '../recipeText';
-import { decibels, plural } from '../../shared/format';
+import { plural } from '../../shared/format';
 import { quoted, type Finding } from './finding';
 
 /** Whether the recipe asks for something else than it did in that run. */
@@ -19,25 +19,6 @@ export function isStale(report: Report, recipe: LooseRecipe): boolean {
 function asked(recipe: LooseRecipe): unknown {
   const layers = (recipe.layers ?? []).map((entry) => ({ ...entry, because: undefined }));
   return { ...recipe, gates: undefined, layers };
-}
-
-/** The layers of a report that a person should look at, worst first: low SQNR, then fallbacks by their work. */
-export function worstLayers({ layers }: Report, threshold: number): readonly LayerReport[] {
-  const low = layers
-    .filter((layer) => layer.status === 'quantized' && sqnrOf(layer) < threshold)
-    .toSorted((a, b) => sqnrOf(a) - sqnrOf(b));
-  const fallbacks = layers.filter(({ status }) => status === 'fallback').toSorted((a, b) => costOf(b) - costOf(a));
-  return [...low, ...fallbacks];
-}
-
-/** The error that the layer makes itself; where that was not measured, what has gathered. */
-function sqnrOf({ local, accumulated }: LayerReport): number {
-  const measure = local ?? accumulated;
-  return measure?.sqnr ?? Infinity;
-}
-
-function costOf({ macs, time }: LayerReport): number {
-  return time.int8 ?? macs;
 }
 
 export function reportFindings(analysis: Analysis): Finding[] {
@@ -67,26 +48,15 @@ function modelSpan(analysis: Analysis): Span {
 const STALE = ' (From the run before the recipe was changed.)';
 
 function layerFinding(layer: LayerReport, analysis: Analysis, stale: boolean): Finding {
-  const { name, op, fused, status, reason } = layer;
-  const operator = [op, ...fused].join(' + ');
-  const message =
-    status === 'fallback'
-      ? `${quoted(name)} (${operator}) was to run in int8 and runs in float. ${reason === null ? '' : REASONS[reason].sentence}`
-      : `${quoted(name)} (${operator}) ${sqnrText(layer, analysis.settings.threshold)}`;
+  const { name, status } = layer;
+  const message = `${quoted(name)} ${layerSentence(layer, analysis.settings.threshold)}`;
   return {
     code: status === 'fallback' ? 'layer-fallback' : 'layer-low-sqnr',
     span: spanFor(layer, analysis),
-    message: `${message.trimEnd()}${stale ? STALE : ''}`,
+    message: `${message}${stale ? STALE : ''}`,
     ...(stale ? { severity: INFORMATION } : {}),
     layer: name,
   };
-}
-
-function sqnrText({ local, accumulated }: LayerReport, threshold: number): string {
-  const gathered = accumulated === null ? '' : `, ${decibels(accumulated.sqnr)} accumulated`;
-  return local === null
-    ? `has ${decibels(accumulated?.sqnr ?? null)} accumulated SQNR, below ${threshold} dB.`
-    : `has ${decibels(local.sqnr)} SQNR of its own${gathered}: below ${threshold} dB.`;
 }
 
 /** The entry that means the layer and nothing else comes nearest; else the model's line. */
