@@ -2,11 +2,20 @@
 
 import type { ErrorCode, ErrorData } from '../shared/errors';
 
-export const REMEDIES = ['openRecipe', 'showLog', 'manageTrust', 'openSettings'] as const;
+export const REMEDIES = [
+  'openRecipe',
+  'selectPython',
+  'installTorch',
+  'showLog',
+  'manageTrust',
+  'openSettings',
+] as const;
 export type Remedy = (typeof REMEDIES)[number];
 
 export const REMEDY_TITLES: Readonly<Record<Remedy, string>> = {
   openRecipe: 'Open Recipe',
+  selectPython: 'Select Interpreter',
+  installTorch: 'Install in Terminal',
   showLog: 'Show Log',
   manageTrust: 'Manage Trust',
   openSettings: 'Open Settings',
@@ -24,7 +33,6 @@ const IN_RECIPE: ReadonlySet<ErrorCode> = new Set([
   'plan-impossible',
   'opset-conversion',
   'opset-unsupported',
-  'torch-missing',
 ]);
 
 /** For what is no fault of the user's files, or where the log knows more than the message. */
@@ -36,17 +44,23 @@ const IN_LOG: ReadonlySet<ErrorCode> = new Set([
   'runtime-rejected',
   'torch-failed',
   'torch-crashed',
-  'torch-missing',
   'internal',
 ]);
 
 export function remediesFor({ code, hint }: ErrorData, hasRecipe: boolean): Remedy[] {
   return [
     ...(hasRecipe && IN_RECIPE.has(code) ? (['openRecipe'] as const) : []),
+    ...(code === 'torch-missing' ? (['selectPython'] as const) : []),
+    ...(installCommand(hint) === undefined ? [] : (['installTorch'] as const)),
     ...(code === 'torch-untrusted' || code === 'data-untrusted' ? (['manageTrust'] as const) : []),
     ...(code === 'out-of-memory' || hint.includes('quantscope.') ? (['openSettings'] as const) : []),
     ...(IN_LOG.has(code) ? (['showLog'] as const) : []),
   ];
+}
+
+/** The command that a hint says would install what is missing. */
+export function installCommand(hint: string): string | undefined {
+  return /`([^`]+ -m pip install [^`]+)`/.exec(hint)?.[1];
 }
 
 /** Of the terminal's advice, what an editor does by other means. */

@@ -8,6 +8,9 @@ import * as path from 'node:path';
 import { EngineClient, type RequestOptions } from '../engine/client';
 import { QuantscopeError } from '../shared/errors';
 import type { JobName, Jobs } from '../shared/protocol';
+import type { Recipe } from '../shared/recipe';
+import { RECIPE_NAME, TORCH_FILE } from './entries';
+import { interpreterFor } from './python/interpreters';
 import { onSettingChange, setting } from './settings';
 import manifest from '../../package.json';
 
@@ -42,7 +45,9 @@ export class EngineHost implements vscode.Disposable {
     const threads = setting('threads');
     this.#pending += 1;
     try {
+      const python = usesPython(input) ? await interpreterFor(vscode.Uri.file(input.baseDir)) : undefined;
       return await client.request(name, input, {
+        ...(python === undefined ? {} : { python }),
         ...(threads === 0 ? {} : { threads }),
         memoryCapBytes: setting('memoryCap') * 2 ** 20,
         trusted: vscode.workspace.isTrusted,
@@ -90,6 +95,12 @@ export class EngineHost implements vscode.Disposable {
     this.#clients.set(lane, client);
     return client;
   }
+}
+
+function usesPython(input: object): input is { readonly baseDir: string } {
+  if (!('baseDir' in input)) return false;
+  const { recipe, models = [] } = input as { readonly recipe?: Recipe; readonly models?: readonly string[] };
+  return recipe?.framework === 'torch' || models.some((model) => RECIPE_NAME.test(model) || TORCH_FILE.test(model));
 }
 
 /** A Node program of the user's own is the likeliest cause where an engine does not start. */

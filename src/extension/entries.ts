@@ -11,11 +11,17 @@ export interface RecipeTarget {
   readonly model: string;
   /** Path of the folder of results, without `.quant`. */
   readonly base: string;
+  /** Of PyTorch: path of the weights that the recipe names beside the model. */
+  readonly weights?: string;
 }
 
 /** `net.py:build` and `package.net:build`: the factory behind the file. */
 const FACTORY = /:[\w.]+$/;
 const PYTHON_FILE = /\.(?:py|pt|pth|pkl|ts)$/i;
+
+/** A file that a PyTorch model may be made from; what it holds shows only when it is read. */
+export const TORCH_FILE = /\.(?:py|pt|pth)$/i;
+export const PYTHON_SOURCE = /\.py$/i;
 
 /**
  * @param file path of the recipe
@@ -24,7 +30,7 @@ const PYTHON_FILE = /\.(?:py|pt|pth|pkl|ts)$/i;
  */
 export function targetOf(file: string, recipe: unknown): RecipeTarget {
   const fields = typeof recipe === 'object' && recipe !== null ? (recipe as Readonly<Record<string, unknown>>) : {};
-  const { model, framework } = fields;
+  const { model, framework, torch } = fields;
   const folder = folderOf(file);
   if (typeof model !== 'string' || model === '') return onnxTarget(file.replace(RECIPE_NAME, '.onnx'));
   if (framework !== 'torch') return onnxTarget(join(folder, model));
@@ -32,16 +38,25 @@ export function targetOf(file: string, recipe: unknown): RecipeTarget {
   const source = PYTHON_FILE.test(named) ? named : `${named.replaceAll('.', '/')}.py`;
   // The results of `package.net:build` lie in the folder of the recipe, those of a file beside it.
   const beside = PYTHON_FILE.test(named) ? withoutExtension(source) : (named.split('.').at(-1) ?? named);
-  return { framework: 'torch', model: join(folder, source), base: join(folder, beside) };
+  const weights = typeof torch === 'object' && torch !== null && 'weights' in torch ? torch.weights : undefined;
+  return {
+    ...{ framework: 'torch', model: join(folder, source), base: join(folder, beside) },
+    ...(typeof weights === 'string' ? { weights: join(folder, weights) } : {}),
+  };
+}
+
+/** What a model file is a model of. */
+export function modelTarget(model: string): RecipeTarget {
+  return TORCH_FILE.test(model) ? { framework: 'torch', model, base: withoutExtension(model) } : onnxTarget(model);
 }
 
 export function onnxTarget(model: string): RecipeTarget {
   return { framework: 'onnx', model, base: withoutExtension(model) };
 }
 
-/** The recipe of a model where none is there yet. */
-export function defaultRecipe(base: string): string {
-  return `${base}.quant.yaml`;
+/** What the recipe of a model may be called where none is there yet; the second where another model has the first. */
+export function newRecipeNames({ base, framework }: RecipeTarget): readonly [first: string, second: string] {
+  return [`${base}.quant.yaml`, `${base}.${framework}.quant.yaml`];
 }
 
 /** Of several recipes of one model, the one with its name comes first; the others by name. */

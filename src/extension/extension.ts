@@ -8,6 +8,7 @@ import { registerLanguageClient } from './languageClient';
 import { registerLayersTree } from './layersTree';
 import { registerLayerView } from './layerView';
 import { registerModelsTree } from './modelsTree';
+import { registerPythonDiagnostics } from './python/diagnostics';
 import { registerRunsTree } from './runsTree';
 import { createServices } from './services';
 import { registerTools } from './tools';
@@ -26,6 +27,7 @@ export function activate(context: vscode.ExtensionContext): void {
     registerFindings(services),
     registerTune(services),
     registerTools(services),
+    registerPythonDiagnostics(services),
     registerLanguageClient(services),
   );
 }

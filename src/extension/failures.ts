@@ -1,8 +1,8 @@
 /** Shows failures of what a person has started: what happened, what to do, and buttons that do it. */
 
 import * as vscode from 'vscode';
-import { toQuantscopeError } from '../shared/errors';
-import { failureText, placeIn, remediesFor, REMEDY_TITLES, type Remedy } from './advice';
+import { toQuantscopeError, type ErrorData } from '../shared/errors';
+import { failureText, installCommand, placeIn, remediesFor, REMEDY_TITLES, type Remedy } from './advice';
 
 /** The same failure reaches several callers, as when an engine crashes with jobs waiting: it is said once. */
 const ONCE_MS = 2_000;
@@ -20,11 +20,16 @@ export async function showFailure(thrown: unknown, recipe?: vscode.Uri): Promise
   const remedies = remediesFor(error, recipe !== undefined);
   const chosen = await vscode.window.showErrorMessage(text, ...remedies.map((remedy) => REMEDY_TITLES[remedy]));
   const remedy = remedies.find((each) => REMEDY_TITLES[each] === chosen);
-  if (remedy !== undefined) await ACTIONS[remedy](error.message, recipe);
+  if (remedy !== undefined) await ACTIONS[remedy](error, recipe);
 }
 
-const ACTIONS: Readonly<Record<Remedy, (message: string, recipe: vscode.Uri | undefined) => Thenable<unknown>>> = {
-  openRecipe: openAtPlace,
+const ACTIONS: Readonly<Record<Remedy, (error: ErrorData, recipe: vscode.Uri | undefined) => Thenable<unknown>>> = {
+  openRecipe: ({ message }, recipe) => openAtPlace(message, recipe),
+  selectPython: () => vscode.commands.executeCommand('quantscope.selectPython'),
+  installTorch: ({ hint }) => {
+    typeInTerminal(installCommand(hint) ?? '');
+    return Promise.resolve();
+  },
   showLog: () => vscode.commands.executeCommand('quantscope.showLog'),
   manageTrust: () => vscode.commands.executeCommand('workbench.trust.manage'),
   openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', 'quantscope.'),
@@ -38,4 +43,11 @@ async function openAtPlace(message: string, recipe: vscode.Uri | undefined): Pro
     recipe,
     start === undefined ? {} : { selection: new vscode.Range(start, start) },
   );
+}
+
+/** Typed, not run: what is installed where is for the person to decide. */
+function typeInTerminal(command: string): void {
+  const terminal = vscode.window.createTerminal({ name: 'Install torch' });
+  terminal.show();
+  terminal.sendText(command, false);
 }

@@ -102,6 +102,6 @@ describe('settings', () => {
 
   test('that name a program are not taken from an untrusted workspace', () => {
     const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
-    assert.deepEqual(restrictedConfigurations, ['quantscope.engine.node']);
+    assert.deepEqual(restrictedConfigurations, ['quantscope.engine.node', 'quantscope.python']);
   });
 });

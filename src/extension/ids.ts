@@ -20,6 +20,7 @@ export const COMMANDS = [
   'trySample',
   'showLog',
   'restartEngine',
+  'selectPython',
   'models.refresh',
   'models.reveal',
   'layers.sortByGraph',
@@ -34,6 +35,7 @@ export const COMMANDS = [
   'layers.excludeLayer',
   'layers.showFixes',
   'layers.showInView',
+  'layers.goToSource',
   'runs.open',
   'runs.compare',
   'applyFix',
@@ -68,6 +70,8 @@ export interface ContextKeys {
   'quantscope.hasLayers': boolean;
   'quantscope.layersFiltered': boolean;
   'quantscope.layerOrder': LayerOrder;
+  /** Paths of the files that a PyTorch recipe names: more can be done with them than with other Python files. */
+  'quantscope.torchModels': readonly string[];
 }
 export const CONTEXT_KEYS = [
   'quantscope.running',
@@ -75,6 +79,7 @@ export const CONTEXT_KEYS = [
   'quantscope.hasLayers',
   'quantscope.layersFiltered',
   'quantscope.layerOrder',
+  'quantscope.torchModels',
 ] as const satisfies readonly (keyof ContextKeys)[];
 
 export const RUN_AFTER_FIX = ['ask', 'always', 'never'] as const;
@@ -88,6 +93,7 @@ export interface Settings {
   runAfterFix: (typeof RUN_AFTER_FIX)[number];
   'benchmark.runs': number;
   'benchmark.threads': number;
+  python: string;
   'engine.node': string;
   'trace.server': 'off' | 'messages' | 'verbose';
 }
@@ -99,6 +105,7 @@ export const SETTING_DEFAULTS: Settings = {
   runAfterFix: 'ask',
   'benchmark.runs': 100,
   'benchmark.threads': 1,
+  python: '',
   'engine.node': '',
   'trace.server': 'off',
 };

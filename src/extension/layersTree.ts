@@ -11,6 +11,8 @@ import { layersOfInspection, layersOfReport, neighbours, type ListedLayer } from
 import { LayerNodes, NO_FILTER, type LayerFilter, type TreeNode } from './layers/layerNodes';
 import { registerDecorations } from './layers/decorations';
 import { VIEWS, type LayerOrder } from './ids';
+import { goToSource } from './python/goToSource';
+import type { ModelEntry } from './results';
 import { registerCommands, registerUserCommands, type Services } from './services';
 import { onSettingChange, setContext, setting } from './settings';
 
@@ -99,11 +101,8 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
         'quantscope.layers.copyName': async (node) => vscode.env.clipboard.writeText(this.#layerOf(node)?.name ?? ''),
         'quantscope.layers.excludeLayer': (node) => this.#exclude(node),
         'quantscope.layers.showFixes': (node) => this.#showFixes(node),
-        'quantscope.layers.showInView': async (node) => {
-          const layer = this.#layerOf(node);
-          if (layer !== undefined) this.#services.selection.select(layer.name, 'tree');
-          await vscode.commands.executeCommand('quantscope.openLayerView', this.#services.selection.entry?.model);
-        },
+        'quantscope.layers.showInView': (node) => this.#showInView(node),
+        'quantscope.layers.goToSource': (node) => this.#goToSource(node),
       }),
     );
   }
@@ -236,6 +235,27 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     this.#services.selection.select(chosen.label, 'command');
   }
 
+  /** @param target a row, or a layer of any model as other features name it */
+  async #showInView(target: unknown): Promise<void> {
+    const { selection } = this.#services;
+    const layer = this.#layerOf(target)?.name;
+    if (isLayerOfEntry(target)) selection.show(target.entry, 'editor', target.layer);
+    else if (layer !== undefined) selection.select(layer, 'tree');
+    const { entry } = selection;
+    await vscode.commands.executeCommand(
+      'quantscope.openLayerView',
+      entry?.hasRecipe === true ? entry.recipe : entry?.model,
+    );
+  }
+
+  async #goToSource(node: unknown): Promise<void> {
+    const layer = this.#layerOf(node);
+    if (layer?.place !== undefined) await goToSource(layer.place);
+    else if (layer !== undefined) {
+      void vscode.window.showInformationMessage(`It is not known where ${layer.name} stands in a source file.`);
+    }
+  }
+
   #isFixable(layer: ListedLayer): boolean {
     if (this.#report === undefined) return false;
     return layer.status === 'fallback' || (layer.local !== undefined && layer.local < this.#threshold);
@@ -274,4 +294,13 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
 /** What a menu of the tree passes, against what the palette and others do. */
 function isNode(value: unknown): value is TreeNode {
   return typeof value === 'object' && value !== null && 'kind' in value && 'id' in value;
+}
+
+interface LayerOfEntry {
+  readonly entry: ModelEntry;
+  readonly layer: string;
+}
+
+function isLayerOfEntry(value: unknown): value is LayerOfEntry {
+  return typeof value === 'object' && value !== null && 'entry' in value && 'layer' in value && !isNode(value);
 }

@@ -9,16 +9,19 @@ import type { Report } from '../shared/report';
 import { parseReport } from '../shared/reportText';
 import {
   baseOfResult,
-  defaultRecipe,
+  modelTarget,
   nameOf,
+  newRecipeNames,
   onnxTarget,
   RECIPE_NAME,
   sortRecipes,
   targetOf,
+  TORCH_FILE,
   type Framework,
   type RecipeTarget,
 } from './entries';
 import { recipeLibrary } from './recipes';
+import { NOT_SEARCHED } from './searched';
 import { setContext } from './settings';
 
 /** A model with everything that belongs to it. One model has one folder of results, also with several recipes. */
@@ -28,6 +31,8 @@ export interface ModelEntry {
   readonly framework: Framework;
   /** The model file; of PyTorch the Python file or the weights that `model:` names. */
   readonly model: vscode.Uri;
+  /** Of PyTorch: the weights that the recipe names beside the model. */
+  readonly weights?: vscode.Uri;
   /** False where only the recipe is left, or where Python alone would find the model. */
   readonly hasModel: boolean;
   /** The recipe that runs: `NAME.quant.yaml` beside the model or one that names it, whether it exists or not. */
@@ -53,12 +58,14 @@ export interface RunEntry {
 const MODELS = '**/*.onnx';
 const RECIPES = '**/*.quant.{yaml,yml}';
 const RESULTS = '**/*.quant/**/*.json';
-/** Packages, and the folders of results, which hold the int8 models. */
-const NOT_SEARCHED = '{**/node_modules/**,**/*.quant/**,**/.venv/**,**/.git/**}';
 /** A workspace with more models than this is a zoo; the explorer still reaches each of them. */
 const MOST_MODELS = 1_000;
 /** Runs write several files one after the other. */
 const SETTLE_MS = 150;
+
+export function isTorchFile(uri: vscode.Uri): boolean {
+  return TORCH_FILE.test(uri.path);
+}
 
 export function isRecipe(uri: vscode.Uri): boolean {
   return RECIPE_NAME.test(uri.path);
@@ -112,20 +119,41 @@ export class ResultStore implements vscode.Disposable {
     const found = await search;
     if (this.#search === search) this.#models = found;
     setContext('quantscope.modelsLoaded', true);
+    const torch = found.filter(({ framework }) => framework === 'torch');
+    const files = torch.flatMap(({ model, weights }) => [model, ...(weights === undefined ? [] : [weights])]);
+    setContext(
+      'quantscope.torchModels',
+      files.map(({ fsPath }) => fsPath),
+    );
     return found;
   }
 
   /**
-   * The entry of a model, of a recipe or of anything in a model's folder of results. That of a recipe has it as the
-   * one that runs.
+   * The entry of a model, of the weights of one, of a recipe or of anything in a model's folder of results. That of a
+   * recipe has it as the one that runs.
    */
   async entryOf(uri: vscode.Uri): Promise<ModelEntry> {
+    const models = await this.models();
+    if (isRecipe(uri)) {
+      const target = await readTarget(uri);
+      const known = models.find((entry) => isOf(entry, uri, target));
+      return known === undefined
+        ? entryFor(uri, target, [uri])
+        : { ...known, recipe: uri, hasRecipe: await exists(uri) };
+    }
     const base = baseOfResult(uri.path);
-    const target = isRecipe(uri) ? await readTarget(uri) : onnxTarget(base === undefined ? uri.path : `${base}.onnx`);
-    const folder = uri.with({ path: `${target.base}.quant` }).toString();
-    const known = (await this.models()).find((entry) => entry.folder.toString() === folder);
-    if (!isRecipe(uri)) return known ?? entryFor(uri, target, await beside(uri, target));
-    return known === undefined ? entryFor(uri, target, [uri]) : { ...known, recipe: uri, hasRecipe: await exists(uri) };
+    if (base !== undefined) {
+      const folder = uri.with({ path: `${base}.quant` }).toString();
+      const known = models.find((entry) => entry.folder.toString() === folder);
+      return known ?? entryFor(uri, onnxTarget(`${base}.onnx`), []);
+    }
+    const target = modelTarget(uri.path);
+    const known = models.find(
+      (entry) =>
+        isOf(entry, uri, target) ||
+        (isTorchFile(uri) && [entry.model, entry.weights].some((file) => file?.toString() === uri.toString())),
+    );
+    return known ?? entryFor(uri, target, await beside(uri, target));
   }
 
   /**
@@ -133,7 +161,9 @@ export class ResultStore implements vscode.Disposable {
    * @throws `report-invalid`
    */
   async report(entry: ModelEntry): Promise<Report | undefined> {
-    return (await exists(entry.report)) ? this.read(entry.report) : undefined;
+    const report = (await exists(entry.report)) ? await this.read(entry.report) : undefined;
+    // `net.onnx` and `net.py` have the same folder of results.
+    return report?.framework === entry.framework ? report : undefined;
   }
 
   /** @throws `file-not-found`, `report-invalid` */
@@ -183,7 +213,8 @@ export class ResultStore implements vscode.Disposable {
     const [models, recipes] = await Promise.all([search(MODELS), search(RECIPES)]);
     const found = new Map<string, { readonly target: RecipeTarget; readonly at: vscode.Uri; recipes: vscode.Uri[] }>();
     const add = (at: vscode.Uri, target: RecipeTarget): vscode.Uri[] => {
-      const key = at.with({ path: target.base }).toString();
+      // `net.onnx` and `net.py` may lie side by side.
+      const key = `${target.framework} ${at.with({ path: target.base }).toString()}`;
       const entry = found.get(key) ?? { target, at, recipes: [] };
       found.set(key, entry);
       return entry.recipes;
@@ -203,31 +234,44 @@ function runDate(name: string): Date | undefined {
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
+function isOf({ framework, folder }: ModelEntry, at: vscode.Uri, target: RecipeTarget): boolean {
+  return framework === target.framework && folder.toString() === at.with({ path: `${target.base}.quant` }).toString();
+}
+
 /** @param at any file of the same file system */
-async function entryFor(
-  at: vscode.Uri,
-  { framework, model: path, base }: RecipeTarget,
-  recipes: readonly vscode.Uri[],
-): Promise<ModelEntry> {
+async function entryFor(at: vscode.Uri, target: RecipeTarget, recipes: readonly vscode.Uri[]): Promise<ModelEntry> {
+  const { framework, model: path, base, weights } = target;
   const model = at.with({ path });
   const sorted = sortRecipes(
     recipes.map((recipe) => recipe.path),
     base,
   ).map((recipe) => at.with({ path: recipe }));
-  const recipe = sorted[0] ?? at.with({ path: defaultRecipe(base) });
+  const recipe = sorted[0] ?? (await freeRecipe(at, target));
   const folder = at.with({ path: `${base}.quant` });
   const report = vscode.Uri.joinPath(folder, 'report.json');
   const [hasModel, hasRecipe, hasReport] = await Promise.all([exists(model), exists(recipe), exists(report)]);
   return {
     ...{ name: nameOf(base), framework, model, hasModel },
+    ...(weights === undefined ? {} : { weights: at.with({ path: weights }) }),
     ...{ recipe, hasRecipe, recipes: sorted, folder, report, hasReport },
   };
 }
 
-/** The recipe of a model outside of the workspace. */
-async function beside(at: vscode.Uri, { base }: RecipeTarget): Promise<vscode.Uri[]> {
-  const recipe = at.with({ path: defaultRecipe(base) });
-  return (await exists(recipe)) ? [recipe] : [];
+/** A name that no recipe of another model has. */
+async function freeRecipe(at: vscode.Uri, target: RecipeTarget): Promise<vscode.Uri> {
+  const [first, second] = newRecipeNames(target).map((path) => at.with({ path })) as [vscode.Uri, vscode.Uri];
+  return (await exists(first)) ? second : first;
+}
+
+/** The recipes of a model outside of the workspace. */
+async function beside(at: vscode.Uri, target: RecipeTarget): Promise<vscode.Uri[]> {
+  const found = newRecipeNames(target).map(async (path): Promise<vscode.Uri[]> => {
+    const recipe = at.with({ path });
+    if (!(await exists(recipe))) return [];
+    const { framework, base } = await readTarget(recipe);
+    return framework === target.framework && base === target.base ? [recipe] : [];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** A recipe that cannot be read is still one, of the model that has its name. */

@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode';
 import { QuantscopeError } from '../shared/errors';
-import { isRecipe, type ModelEntry, type RunEntry } from './results';
+import { isRecipe, isTorchFile, type ModelEntry, type RunEntry } from './results';
 import type { Services } from './services';
 
 /** A menu passes a Uri, a tree its element, the language server a text. */
@@ -40,7 +40,7 @@ export async function entryFor(services: Services, args: readonly unknown[]): Pr
   const [target] = args.map(targetOf).filter((found) => found !== undefined);
   if (target !== undefined) return toEntry(services, target);
   const open = openFile();
-  if (open !== undefined) return results.entryOf(open);
+  if (open !== undefined && (!isTorchFile(open) || (await hasRecipe(services, open)))) return results.entryOf(open);
   return selection.entry ?? pickModel(services);
 }
 
@@ -54,7 +54,13 @@ function openFile(): vscode.Uri | undefined {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
   if (typeof input !== 'object' || input === null || !('uri' in input)) return undefined;
   const { uri } = input;
-  return uri instanceof vscode.Uri && (isRecipe(uri) || uri.path.endsWith('.onnx')) ? uri : undefined;
+  if (!(uri instanceof vscode.Uri)) return undefined;
+  return isRecipe(uri) || isTorchFile(uri) || uri.path.endsWith('.onnx') ? uri : undefined;
+}
+
+/** Most Python files are no models: without a recipe, what is open says nothing of what is meant. */
+async function hasRecipe({ results }: Services, file: vscode.Uri): Promise<boolean> {
+  return (await results.entryOf(file)).recipes.length > 0;
 }
 
 interface ModelPick extends vscode.QuickPickItem {
@@ -67,7 +73,8 @@ function toPick(entry: ModelEntry): ModelPick {
   return { label: entry.name, description, entry };
 }
 
-const NO_MODELS = 'There is no ONNX model and no recipe in this workspace.';
+const NO_MODELS =
+  'There is no ONNX model and no recipe in this workspace. For a PyTorch model, right-click its Python file in the explorer.';
 
 /** Asks which model is meant; one alone is not asked for. */
 export async function pickModel({ results }: Services): Promise<ModelEntry | undefined> {
@@ -121,10 +128,10 @@ export function baseName({ path }: vscode.Uri): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** @throws `usage` for a PyTorch model, which only a quantization opens */
+/** @throws `usage` for a PyTorch model: changes of a recipe are tried on ONNX models alone */
 export function onnxOnly({ framework, name }: ModelEntry): void {
   if (framework === 'onnx') return;
-  throw new QuantscopeError('usage', `${name} is a PyTorch model: it is only opened to be quantized.`, {
-    hint: 'Quantize it, which also measures the time of both models and shows every layer.',
+  throw new QuantscopeError('usage', `${name} is a PyTorch model: causes, prices and searches are for ONNX models.`, {
+    hint: 'Its layer view shows the error, the time and the fixes of every layer.',
   });
 }

@@ -1,7 +1,16 @@
 /** The first recipe of a model, as `quantscope init` and the editor's wizard write it: with comments that teach it. */
 
 import type { PreprocessGuess } from './inspection';
-import { BACKEND_IDS, OBSERVERS, type BackendId, type Preprocess, type PreprocessPreset, type Recipe } from './recipe';
+import {
+  BACKEND_IDS,
+  OBSERVERS,
+  TORCH_BACKENDS,
+  type BackendId,
+  type Preprocess,
+  type PreprocessPreset,
+  type Recipe,
+  type TorchMode,
+} from './recipe';
 import { recipeText, type RecipeComments } from './recipeDocument';
 
 export const DEFAULT_SAMPLES = 100;
@@ -16,15 +25,18 @@ export interface NewRecipe {
   /** Where the preprocessing is a guess, the sentence that explains it. */
   readonly guessed: PreprocessGuess['why'] | undefined;
   readonly validate?: Recipe['validate'];
+  /** Of a PyTorch model, which `model` names as recipes do. */
+  readonly torch?: { readonly mode: TorchMode; readonly weights: string | undefined };
 }
 
 export function newRecipe(settings: NewRecipe): Recipe {
-  const { model, backend, data, preprocess, validate } = settings;
+  const { model, backend, data, preprocess, validate, torch } = settings;
   const nothing = typeof preprocess === 'object' && Object.keys(preprocess).length === 0;
   return {
-    model,
+    ...(torch === undefined ? { model } : { framework: 'torch', model }),
+    ...(torch?.weights === undefined ? {} : { torch: { weights: torch.weights } }),
     backend,
-    mode: 'static',
+    mode: torch?.mode ?? 'static',
     calibration: { data, samples: DEFAULT_SAMPLES },
     ...(nothing ? {} : { preprocess }),
     ...(validate === undefined ? {} : { validate }),
@@ -38,12 +50,20 @@ export function newRecipeText(settings: NewRecipe): string {
   return recipeText(newRecipe(settings), commentsFor(settings), after);
 }
 
-function commentsFor({ model, guessed }: NewRecipe): RecipeComments {
+function commentsFor({ model, guessed, torch }: NewRecipe): RecipeComments {
   const name = model.slice(model.lastIndexOf('/') + 1);
   return {
     '': `How ${name} is quantized. Run it with \`quantscope run\`; keep it in git beside the model.`,
-    backend: `Whose rules decide what runs in int8: ${BACKEND_IDS.join(', ')}.`,
-    mode: 'static; dynamic: activations at run time; weight-only: smaller, not faster.',
+    ...(torch === undefined
+      ? {
+          backend: `Whose rules decide what runs in int8: ${BACKEND_IDS.join(', ')}.`,
+          mode: 'static; dynamic: activations at run time; weight-only: smaller, not faster.',
+        }
+      : {
+          torch: 'Beside the weights: python, inputs, engine, leaves, train.',
+          backend: `The qconfig, and the kernels that run it: ${TORCH_BACKENDS.join(', ')}.`,
+          mode: "static is FX graph mode; eager: the model's own stubs; dynamic: activations at run time; qat: trained.",
+        }),
     calibration: `Data like the model will meet; observer is one of ${OBSERVERS.join(', ')}.`,
     preprocess:
       guessed === undefined

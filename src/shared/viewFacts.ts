@@ -52,6 +52,8 @@ export interface ReportFacts {
   /** What was tried; `null` as long as nobody has asked. */
   readonly prices: PricesFacts | null;
   readonly speed: SpeedFacts;
+  /** Whether causes, prices and timings can be asked for: changes are tried on ONNX models alone. */
+  readonly asks: boolean;
 }
 
 export interface CulpritsFacts {
@@ -191,7 +193,13 @@ export interface LayerFacts {
   readonly tensors: readonly TensorFacts[];
   readonly fixes: readonly FixFacts[];
   readonly blame: BlameFacts | null;
+  /** Lines of the user's Python, as `net.py:12`; the first is where the layer is built, if that is known. */
+  readonly places: readonly { readonly kind: SourceKind; readonly text: string }[];
 }
+
+/** Of a line of source: it builds the layer's module, or calls it. */
+export const SOURCE_KINDS = ['built', 'called'] as const;
+export type SourceKind = (typeof SOURCE_KINDS)[number];
 
 export interface ActivationView {
   readonly tensor: string;

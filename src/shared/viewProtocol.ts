@@ -8,7 +8,14 @@
 
 import { QuantscopeError, toQuantscopeError, type ErrorData } from './errors';
 import type { Stage } from './progress';
-import type { LayerFacts, LayerMeasurements, ReportFacts, RowPage } from './viewFacts';
+import {
+  SOURCE_KINDS,
+  type LayerFacts,
+  type LayerMeasurements,
+  type ReportFacts,
+  type RowPage,
+  type SourceKind,
+} from './viewFacts';
 
 /** Why no model can be run from here, in a sentence; `null` where it can. */
 export type Obstacle = string | null;
@@ -95,6 +102,8 @@ export interface ViewRequests {
   price: { params: OfAny; result: null };
   /** Opens the sample that a cause names, by the position of the cause. */
   openSample: { params: OfAny & { readonly cause: number }; result: null };
+  /** Opens a line of the layer's source. */
+  source: { params: OfLayer & { readonly kind: SourceKind }; result: null };
   act: { params: { readonly action: ViewAction }; result: null };
   /** `data` is text, of a PNG in base64. The result tells whether a file was written. */
   save: { params: { readonly kind: ExportKind; readonly data: string }; result: boolean };
@@ -136,6 +145,7 @@ export const TIMEOUT_MS: Readonly<Record<ViewMethod, number>> = {
   fix: Infinity,
   price: Infinity,
   openSample: Infinity,
+  source: 20_000,
   act: Infinity,
   save: Infinity,
 };
@@ -161,6 +171,7 @@ const CHECKS: Readonly<Record<ViewMethod, Check>> = {
   fix: (params) => isAny(params) && isIndex(params['fix']),
   price: isAny,
   openSample: (params) => isAny(params) && isIndex(params['cause']),
+  source: (params) => isLayer(params) && isOneOf(params['kind'], SOURCE_KINDS),
   act: ({ action }) => isOneOf(action, VIEW_ACTIONS),
   save: ({ kind, data }) => isOneOf(kind, EXPORT_KINDS) && isText(data) && data.length <= MOST_EXPORTED,
 };

@@ -91,7 +91,7 @@ export class Header {
             this.#age,
           ];
     const busy = busyReason(host);
-    const asked = content.kind === 'report' && content.report.culprits !== null;
+    const asked = content.kind !== 'report' || content.report.culprits !== null || !content.report.asks;
     fill(
       this.element,
       h('h1', { text: printable(host.title), title: printable(host.title) }),

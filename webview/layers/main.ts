@@ -1,6 +1,7 @@
 /** The layer view: puts the parts on the page and leads what they say to each other. */
 
 import { QuantscopeError, toQuantscopeError } from '../../src/shared/errors';
+import type { SourceKind } from '../../src/shared/viewFacts';
 import type { ExportKind, ToView, ViewAction, ViewRequest } from '../../src/shared/viewProtocol';
 import { Banners, Placeholder } from './banners';
 import { Chart } from './chart/chart';
@@ -107,6 +108,11 @@ function openSample(layer: number | null, cause: number): void {
   if (report !== null) attempt(connection.request('openSample', { report, layer, cause }));
 }
 
+function openSource(layer: number, kind: SourceKind): void {
+  const { report } = store.state;
+  if (report !== null) attempt(connection.request('source', { report, layer, kind }));
+}
+
 async function save(kind: ExportKind): Promise<void> {
   const { layers, order, host } = store.state;
   if (layers === null || host === null) return;
@@ -124,7 +130,16 @@ function drawn(kind: 'svg' | 'png', title: string): string {
 
 // --- The page ---------------------------------------------------------------------------------------------------------
 
-const actions = { act, pin, preview, fix, price, openSample, save: (kind: ExportKind): void => attempt(save(kind)) };
+const actions = {
+  act,
+  pin,
+  preview,
+  fix,
+  price,
+  openSample,
+  openSource,
+  save: (kind: ExportKind): void => attempt(save(kind)),
+};
 const header = new Header(store, actions);
 const banners = new Banners(store, actions);
 const summary = new Summary(store);

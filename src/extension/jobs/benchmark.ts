@@ -2,42 +2,53 @@
 
 import * as vscode from 'vscode';
 import { QuantscopeError } from '../../shared/errors';
+import type { BenchmarkInput } from '../../shared/benchmark';
 import type { Evaluation } from '../../shared/evaluation';
 import type { Recipe } from '../../shared/recipe';
-import { readRecipe } from '../recipes';
+import { openRecipe, readRecipe, saveRecipe } from '../recipes';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
 import { setting } from '../settings';
-import { mayRun, onnxOnly } from '../targets';
+import { mayRun } from '../targets';
 import { benchmarkPage, benchmarkSentence, type Compared } from './benchmarkText';
 import type { JobContext } from './jobRunner';
 import type { ResultPages } from './resultPages';
+import { torchRecipeOf } from './torchWizard';
 
 export async function benchmarkOne(services: Services, pages: ResultPages, entry: ModelEntry): Promise<void> {
   if (!(await mayRun(entry))) return;
-  onnxOnly(entry);
-  const model = { name: entry.name, file: entry.model };
-  await time(services, pages, { ...BENCHMARK, entry, models: [model], evaluation: undefined });
+  const input = entry.framework === 'torch' ? await torchInput(entry) : filesInput([entry.model]);
+  if (input !== undefined) await time(services, pages, { ...BENCHMARK, entry, names: [entry.name], input });
+}
+
+/** How the fp32 model is built, fed and run stands in its recipe. @returns `undefined` where the person gave up */
+async function torchInput(entry: ModelEntry): Promise<Timed | undefined> {
+  const model = await torchRecipeOf(entry);
+  if (model === undefined) return undefined;
+  const { recipe, baseDir } = model;
+  return { models: [recipe.model], baseDir: baseDir.fsPath, recipe };
 }
 
 /** @throws `file-not-found` where the model has not been quantized */
 export async function benchmarkPair(services: Services, pages: ResultPages, entry: ModelEntry): Promise<void> {
   if (!(await mayRun(entry))) return;
-  onnxOnly(entry);
   const report = await services.results.report(entry);
   if (report === undefined || report.quantized === null) {
     throw new QuantscopeError('file-not-found', `${entry.name} has no int8 model yet.`, { hint: 'Quantize it first.' });
   }
   const { path } = report.quantized;
-  const int8 = vscode.Uri.joinPath(
-    entry.folder,
-    path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1),
-  );
-  const models = [
-    { name: 'fp32', file: entry.model },
-    { name: 'int8', file: int8 },
-  ];
-  await time(services, pages, { ...BENCHMARK, entry, models, evaluation: undefined });
+  const int8 = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+  const input =
+    entry.framework === 'torch'
+      ? await pairInput(entry)
+      : filesInput([entry.model, vscode.Uri.joinPath(entry.folder, int8)]);
+  await time(services, pages, { ...BENCHMARK, entry, names: ['fp32', 'int8'], input });
+}
+
+/** The recipe of a PyTorch model stands for its fp32 model and for the int8 model that it made. */
+async function pairInput({ recipe }: ModelEntry): Promise<Timed> {
+  await saveRecipe(await openRecipe(recipe));
+  return filesInput([recipe]);
 }
 
 /** Speed and size, and accuracy where a recipe of theirs names labelled data. */
@@ -49,9 +60,15 @@ export async function compareModels(
   const [first] = models;
   if (first === undefined) return;
   for (const { entry } of models) if (!(await mayRun(entry))) return;
-  const named = models.map(({ file }) => ({ name: vscode.workspace.asRelativePath(file), file }));
   const evaluation = await labelledData(models.map(({ entry }) => entry));
-  await time(services, pages, { ...COMPARISON, entry: first.entry, models: named, evaluation });
+  const files = models.map(({ file }) => file);
+  await time(services, pages, {
+    ...COMPARISON,
+    entry: first.entry,
+    names: files.map((file) => vscode.workspace.asRelativePath(file)),
+    input: filesInput(files),
+    ...(evaluation === undefined ? {} : { evaluation: { ...evaluation, files } }),
+  });
 }
 
 interface Labelled {
@@ -68,6 +85,15 @@ async function labelledData(entries: readonly ModelEntry[]): Promise<Labelled | 
   return undefined;
 }
 
+type Timed = Pick<BenchmarkInput, 'models' | 'baseDir' | 'recipe'>;
+
+/** Files as they are, with absolute paths. */
+function filesInput(files: readonly vscode.Uri[]): Timed {
+  const [first] = files;
+  const baseDir = first === undefined ? '' : vscode.Uri.joinPath(first, '..').fsPath;
+  return { models: files.map(({ fsPath }) => fsPath), baseDir };
+}
+
 /** What the job and its page are called. */
 interface Kind {
   readonly title: string;
@@ -78,29 +104,26 @@ const COMPARISON: Kind = { title: 'Comparing', noun: 'comparison' };
 
 interface Timing extends Kind {
   readonly entry: ModelEntry;
-  readonly models: readonly { readonly name: string; readonly file: vscode.Uri }[];
-  readonly evaluation: Labelled | undefined;
+  /** What the models are called, in their order. */
+  readonly names: readonly string[];
+  readonly input: Timed;
+  readonly evaluation?: Labelled & { readonly files: readonly vscode.Uri[] };
 }
 
 async function time(
   services: Services,
   pages: ResultPages,
-  { entry, title, noun, models, evaluation }: Timing,
+  { entry, title, noun, names, input, evaluation }: Timing,
 ): Promise<void> {
   const { jobs, engine, log } = services;
-  const input = {
-    models: models.map(({ file }) => file.fsPath),
-    runs: setting('benchmark.runs', entry.model),
-    threads: setting('benchmark.threads', entry.model),
-    baseDir: vscode.Uri.joinPath(entry.model, '..').fsPath,
-  };
+  const settings = { runs: setting('benchmark.runs', entry.model), threads: setting('benchmark.threads', entry.model) };
   const work = async (context: JobContext): Promise<Compared> => {
-    const benchmark = await engine.request('benchmark', input, context);
+    const benchmark = await engine.request('benchmark', { ...input, ...settings }, context);
     const accuracies: Evaluation[] = [];
-    for (const { file } of evaluation === undefined ? [] : models) {
+    for (const file of evaluation?.files ?? []) {
       accuracies.push(await evaluate(services, file, evaluation!, context));
     }
-    return { names: models.map(({ name }) => name), benchmark, accuracies };
+    return { names, benchmark, accuracies };
   };
   const stage = evaluation === undefined ? ({ stage: 'benchmark' } as const) : {};
   const compared = await jobs.run({ title, entry, ...stage }, work);

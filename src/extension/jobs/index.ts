@@ -1,15 +1,18 @@
 /** What people start: the commands that run a model, and the item of the status bar that tells how far they are. */
 
 import * as vscode from 'vscode';
-import type { ModelEntry } from '../results';
+import type { InspectInput } from '../../shared/protocol';
+import { selectInterpreter } from '../python/interpreters';
 import { readRecipe } from '../recipes';
+import type { ModelEntry } from '../results';
 import { registerUserCommands, type Services } from '../services';
-import { entryFor, mayRun, onnxOnly, pickModels, targetsOf, toEntry } from '../targets';
+import { entryFor, mayRun, pickModels, targetsOf, toEntry } from '../targets';
 import { benchmarkOne, benchmarkPair, compareModels } from './benchmark';
 import { openRecipeOf, quantize } from './quantize';
 import { ResultPages } from './resultPages';
 import { trySample } from './sample';
 import { registerStatusBar } from './statusBar';
+import { torchRecipeOf } from './torchWizard';
 
 export function registerJobs(services: Services): vscode.Disposable {
   const { jobs, engine, log } = services;
@@ -40,6 +43,10 @@ export function registerJobs(services: Services): vscode.Disposable {
         log.show(true);
         return Promise.resolve();
       },
+      'quantscope.selectPython': async () => {
+        const [folder] = vscode.workspace.workspaceFolders ?? [];
+        return selectInterpreter(folder?.uri ?? vscode.Uri.file('/'));
+      },
       'quantscope.restartEngine': async () => {
         await engine.restart();
         vscode.window.setStatusBarMessage('Quantscope: the engine starts anew with the next job.', MESSAGE_MS);
@@ -53,15 +60,26 @@ const MESSAGE_MS = 5_000;
 /** Looks at a model without any data, and shows its layers with what the backend would do with each. */
 async function inspect({ engine, selection, jobs }: Services, entry: ModelEntry): Promise<void> {
   if (!(await mayRun(entry))) return;
-  onnxOnly(entry);
-  const recipe = entry.hasRecipe ? await readRecipe(entry.recipe) : undefined;
-  const baseDir = vscode.Uri.joinPath(entry.recipe, '..').fsPath;
-  const input = { model: entry.model.fsPath, baseDir, ...(recipe === undefined ? {} : { recipe }) };
+  const input = entry.framework === 'torch' ? await torchInspection(entry) : await onnxInspection(entry);
+  if (input === undefined) return;
   const inspection = await jobs.run({ title: 'Inspecting', entry }, (context) =>
     engine.request('inspect', input, context),
   );
   selection.showInspection(entry, inspection, 'command');
   await vscode.commands.executeCommand('quantscope.layers.focus');
+}
+
+async function onnxInspection({ model, recipe: uri, hasRecipe }: ModelEntry): Promise<InspectInput> {
+  const recipe = hasRecipe ? await readRecipe(uri) : undefined;
+  const baseDir = vscode.Uri.joinPath(uri, '..').fsPath;
+  return { model: model.fsPath, baseDir, ...(recipe === undefined ? {} : { recipe }) };
+}
+
+async function torchInspection(entry: ModelEntry): Promise<InspectInput | undefined> {
+  const found = await torchRecipeOf(entry);
+  if (found === undefined) return undefined;
+  const { recipe, baseDir } = found;
+  return { model: recipe.model, recipe, baseDir: baseDir.fsPath };
 }
 
 async function compare(services: Services, pages: ResultPages, args: readonly unknown[]): Promise<void> {

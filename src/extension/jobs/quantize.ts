@@ -2,14 +2,17 @@
 
 import * as vscode from 'vscode';
 import { checkGates } from '../../shared/gates';
+import type { NewRecipe } from '../../shared/newRecipe';
 import type { Report } from '../../shared/report';
 import { QuantscopeError } from '../../shared/errors';
+import { modelTarget, nameOf } from '../entries';
 import { showFailure } from '../failures';
 import { resultSentences } from '../figures';
 import { readRecipe, recipeLibrary } from '../recipes';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
 import { baseName, mayRun } from '../targets';
+import { askForTorchRecipe } from './torchWizard';
 import { askForRecipe } from './wizard';
 
 const QUANTIZING = 'Quantizing';
@@ -18,26 +21,62 @@ const QUANTIZING = 'Quantizing';
 export async function quantize(services: Services, entry: ModelEntry): Promise<Report | undefined> {
   if (!(await mayRun(entry))) return undefined;
   try {
-    if (!entry.hasRecipe && !(await writeFirstRecipe(services, entry))) return undefined;
-    return await run(services, entry);
+    const recipe = entry.hasRecipe ? entry.recipe : await firstRecipe(services, entry);
+    return recipe === undefined ? undefined : await run(services, await services.results.entryOf(recipe));
   } catch (error) {
-    void showFailure(error, entry.recipe);
+    void showFailure(error, entry.hasRecipe ? entry.recipe : undefined);
     return undefined;
   }
 }
 
-/** @returns whether there is a recipe now */
-async function writeFirstRecipe({ engine, results, log }: Services, entry: ModelEntry): Promise<boolean> {
-  const { model, recipe } = entry;
+/** @returns the recipe that was written; `undefined` where the person gave up */
+async function firstRecipe(services: Services, entry: ModelEntry): Promise<vscode.Uri | undefined> {
   const gaveUp = new AbortController();
-  const input = { model: model.fsPath, baseDir: vscode.Uri.joinPath(model, '..').fsPath };
-  const inspection = engine.request('inspect', input, { signal: gaveUp.signal });
-  // It is awaited after the first answers; until then nobody would hear of its failure.
-  inspection.catch((error: unknown) => log.trace(String(error)));
-  const settings = await askForRecipe(entry, inspection).finally(() => {
+  const made = entry.framework === 'torch' ? torchRecipe : onnxRecipe;
+  const found = await made(services, entry, gaveUp.signal).finally(() => {
     gaveUp.abort();
   });
-  if (settings === undefined) return false;
+  if (found === undefined) return undefined;
+  await writeRecipe(services, found.recipe, found.settings);
+  return found.recipe;
+}
+
+interface FirstRecipe {
+  readonly recipe: vscode.Uri;
+  readonly settings: NewRecipe;
+}
+
+async function onnxRecipe(
+  { engine, log }: Services,
+  entry: ModelEntry,
+  signal: AbortSignal,
+): Promise<FirstRecipe | undefined> {
+  const { model, recipe } = entry;
+  const input = { model: model.fsPath, baseDir: vscode.Uri.joinPath(model, '..').fsPath };
+  const inspection = engine.request('inspect', input, { signal });
+  // It is awaited after the first answers; until then nobody would hear of its failure.
+  inspection.catch((error: unknown) => log.trace(String(error)));
+  const settings = await askForRecipe(entry, inspection);
+  return settings === undefined ? undefined : { recipe, settings };
+}
+
+async function torchRecipe(
+  { engine, results }: Services,
+  { model }: ModelEntry,
+  signal: AbortSignal,
+): Promise<FirstRecipe | undefined> {
+  const answers = await askForTorchRecipe(model, (recipe, { fsPath: baseDir }) =>
+    engine.request('inspect', { model: recipe.model, recipe, baseDir, shallow: true }, { signal }),
+  );
+  if (answers === undefined) return undefined;
+  const { file, settings } = answers;
+  const { recipe, hasRecipe } = await results.entryOf(file);
+  // Other weights of a network that has a recipe get one of their own.
+  const own = vscode.Uri.joinPath(file, '..', `${nameOf(modelTarget(model.path).base)}.quant.yaml`);
+  return { recipe: hasRecipe ? own : recipe, settings };
+}
+
+async function writeRecipe({ results }: Services, recipe: vscode.Uri, settings: NewRecipe): Promise<void> {
   const { newRecipeText } = await recipeLibrary();
   const edit = new vscode.WorkspaceEdit();
   // Fails where a file has come there in the meantime.
@@ -53,7 +92,6 @@ async function writeFirstRecipe({ engine, results, log }: Services, entry: Model
     preserveFocus: true,
     preview: false,
   });
-  return true;
 }
 
 async function run(services: Services, entry: ModelEntry): Promise<Report> {

@@ -49,3 +49,24 @@ export async function ask<T>(question: Question<T>): Promise<T | typeof BACK | u
     pick.dispose();
   }
 }
+
+/** The same question once more: it has not been answered, or its choices have changed. */
+export const AGAIN = Symbol('again');
+
+/** A question by its place, from 1. It keeps its answer itself. */
+export type Step = (place: Pick<Question<never>, 'step' | 'steps'>) => Promise<unknown>;
+
+/** Asks one after the other, with a way back. @returns false where the person gave up */
+export async function askInTurn(questions: readonly Step[]): Promise<boolean> {
+  const steps = questions.length;
+  for (let at = 0; at < steps;) {
+    const answer = await questions[at]!({ step: at + 1, steps });
+    if (answer === undefined) return false;
+    if (answer !== AGAIN) at += answer === BACK ? -1 : 1;
+  }
+  return true;
+}
+
+export function separator(label: string): Choice<never> {
+  return { label, kind: vscode.QuickPickItemKind.Separator };
+}

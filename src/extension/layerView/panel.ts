@@ -25,6 +25,7 @@ import { openSample } from '../findings/openSample';
 import type { FoundOut } from '../findings/read';
 import type { CommandId } from '../ids';
 import type { RunningJob } from '../jobs/jobRunner';
+import { goToSource } from '../python/goToSource';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
 import { onSettingChange, setting } from '../settings';
@@ -212,6 +213,11 @@ export class LayerPanel implements vscode.Disposable {
       await openSample(this.#entry, report, causesOf(found, nameAt(report, layer))[cause]?.sample);
       return null;
     },
+    source: async ({ report, layer, kind }) => {
+      const place = layerAt(this.#find(report).report, layer).source?.[kind];
+      if (place !== undefined) await goToSource(place);
+      return null;
+    },
     act: async ({ action }) => {
       await this.#actions[action]();
       return null;
@@ -221,7 +227,8 @@ export class LayerPanel implements vscode.Disposable {
 
   readonly #actions: Readonly<Record<ViewAction, () => Thenable<unknown>>> = {
     run: () => execute('quantscope.quantize', this.#entry.hasRecipe ? this.#entry.recipe : this.#entry.model),
-    benchmark: () => execute('quantscope.benchmarkPair', this.#entry.model),
+    benchmark: () =>
+      execute('quantscope.benchmarkPair', this.#entry.hasRecipe ? this.#entry.recipe : this.#entry.model),
     findCulprits: () => findCulprits(this.#services, this.#entry),
     explainSpeed: () => explainSpeedOf(this.#services, this.#entry),
     openRecipe: () => execute('quantscope.openRecipe', this.#entry.recipe),

@@ -5,6 +5,7 @@ import { layerFixes } from '../../shared/layerFixes';
 import type { ErrorMeasure, LayerReport, Report, TensorReport } from '../../shared/report';
 import {
   PAGE_ROWS,
+  SOURCE_KINDS,
   type Decibels,
   type LayerFacts,
   type ReportFacts,
@@ -49,6 +50,7 @@ export function reportFacts({ report, base, found }: Subject): ReportFacts {
     fixes: fixFacts(fixes, found.prices),
     prices: pricesFacts(report, found, index),
     speed: speedFacts(report, found, index),
+    asks: report.framework === 'onnx',
   };
 }
 
@@ -124,7 +126,7 @@ export function layerAt(report: Report, index: number): LayerReport {
 }
 
 export function layerFacts({ report, found }: Subject, index: number): LayerFacts {
-  const { name, nodes, accumulated, saturation, tensors } = layerAt(report, index);
+  const { name, nodes, accumulated, saturation, tensors, source } = layerAt(report, index);
   const fixes = layerFixes(report, found.culprits, name);
   return {
     layer: index,
@@ -134,6 +136,10 @@ export function layerFacts({ report, found }: Subject, index: number): LayerFact
     tensors: tensors.map(tensorFacts),
     fixes: fixFacts(fixes, found.prices),
     blame: blameFacts(found.culprits, name, fixes),
+    places: SOURCE_KINDS.flatMap((kind) => {
+      const place = source?.[kind];
+      return place === undefined ? [] : [{ kind, text: `${place.file.split(/[\\/]/).at(-1) ?? ''}:${place.line}` }];
+    }),
   };
 }
 

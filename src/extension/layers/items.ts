@@ -3,7 +3,7 @@
 import * as vscode from 'vscode';
 import { printable, shorten } from '../../shared/format';
 import { REASONS } from '../../shared/reasons';
-import type { Status } from '../../shared/report';
+import type { SourceLine, Status } from '../../shared/report';
 import { VERDICT_SYMBOLS } from '../../shared/verdicts';
 import type { CommandId } from '../ids';
 import { layerUri } from './decorations';
@@ -80,7 +80,8 @@ function layerItem(node: LayerNode, { threshold, fixable }: RowContext): vscode.
   // The number first: what does not fit is cut at the end.
   item.description = [number, printable(place), printable(op)].filter((part) => part !== '').join('  ');
   item.iconPath = STATUS_ICONS[status];
-  item.contextValue = ['layer', status, ...(fixable(layer) ? ['fixable'] : [])].join(' ');
+  const more = [...(fixable(layer) ? ['fixable'] : []), ...(layer.place === undefined ? [] : ['source'])];
+  item.contextValue = ['layer', status, ...more].join(' ');
   const said = [name, op, STATUS_TITLES[status], number, reason === null ? '' : REASONS[reason].sentence];
   item.accessibilityInformation = { label: printable(said.filter((part) => part !== '').join(', ')) };
   if (resource !== undefined) item.resourceUri = resource;
@@ -110,7 +111,7 @@ export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
   if (node.kind === 'tensor')
     return new vscode.MarkdownString().appendText(`${printable(node.tensor.name)}\n${node.tensor.facts}`);
   if (node.kind !== 'layer') return undefined;
-  const { name, op, status, kernel, reason, local, accumulated, blame } = node.layer;
+  const { name, op, status, kernel, reason, local, accumulated, blame, place } = node.layer;
   // Names are a model's: as text only, never as Markdown.
   const text = new vscode.MarkdownString('**').appendText(printable(name)).appendMarkdown('**\n\n');
   text.appendText(`${printable(op)} · ${STATUS_TITLES[status]}`);
@@ -123,5 +124,10 @@ export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
       .appendText(`${VERDICT_SYMBOLS[blame.verdict]} ${blame.verdict}: ${printable(blame.why)}`);
   }
   if (reason !== null) text.appendMarkdown(`\n\n${REASONS[reason].sentence} ${REASONS[reason].advice}`);
+  if (place !== undefined) text.appendMarkdown('\n\n').appendText(placeText(place));
   return text;
+}
+
+function placeText({ file, line }: SourceLine): string {
+  return `${vscode.workspace.asRelativePath(file)}:${line}`;
 }

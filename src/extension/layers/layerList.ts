@@ -3,8 +3,9 @@
 import { decibels, number3, printable, shape } from '../../shared/format';
 import { plannedStatus, type Inspection } from '../../shared/inspection';
 import type { ReasonCode } from '../../shared/reasons';
-import type { Report, Status, TensorReport } from '../../shared/report';
+import type { Report, SourceLine, Status, TensorReport } from '../../shared/report';
 import type { Culprits, LayerVerdict } from '../../shared/verdicts';
+import { placeOf } from '../python/sourceProblems';
 
 export interface ListedTensor {
   readonly name: string;
@@ -27,17 +28,20 @@ export interface ListedLayer {
   /** What makes its error, where somebody has asked. */
   readonly blame?: Pick<LayerVerdict, 'verdict' | 'why'>;
   readonly tensors: readonly ListedTensor[];
+  /** The line of Python that it comes from. */
+  readonly place: SourceLine | undefined;
 }
 
 export function layersOfReport({ layers }: Report, culprits?: Culprits): ListedLayer[] {
   const verdicts = new Map(culprits?.layers.map((verdict) => [verdict.layer, verdict]));
-  return layers.map(({ name, op, fused, scope, status, reason, kernel, local, accumulated, tensors }) => ({
+  return layers.map(({ name, op, fused, scope, status, reason, kernel, local, accumulated, tensors, source }) => ({
     ...{ name, scope, status, reason, kernel },
     ...blameOf(verdicts.get(name)),
     op: [op, ...fused].join('+'),
     local: local === null ? undefined : (local.sqnr ?? Infinity),
     accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
     tensors: tensors.map((tensor) => ({ name: tensor.name, role: tensor.role, facts: tensorFacts(tensor) })),
+    place: placeOf({ source }),
   }));
 }
 
@@ -52,7 +56,7 @@ export function layersOfInspection({ layers }: Inspection): ListedLayer[] {
     scope: layer.scope,
     status: plannedStatus(layer),
     reason: layer.reason,
-    ...{ kernel: null, local: undefined, accumulated: undefined },
+    ...{ kernel: null, local: undefined, accumulated: undefined, place: placeOf(layer) },
     tensors: (['input', 'output'] as const).flatMap((role) =>
       layer[`${role}s`].map((tensor) => ({
         name: tensor.name,

@@ -119,7 +119,7 @@ export class LayerNodes {
     }
     const { name, scope } = inner;
     // Without a scope the name may hold anything.
-    const own = scope === '' ? name : name.slice(name.lastIndexOf('/') + 1);
+    const own = scope === '' ? name : lastPart(name, scope);
     return this.#layerNode(inner, { label: label === '' ? own : `${label}/${own}`, place: '' }, parent);
   }
 
@@ -134,6 +134,12 @@ export class LayerNodes {
     this.#byName.set(layer.name, node);
     return node;
   }
+}
+
+/** Of paths with slashes as ONNX has them, or with dots as PyTorch does. */
+function lastPart(name: string, scope: string): string {
+  const isDotted = !name.includes('/') && name.replaceAll('.', '/').startsWith(`${scope}/`);
+  return name.slice(isDotted ? scope.length + 1 : name.lastIndexOf('/') + 1);
 }
 
 /** Longer names leave no room for the number behind them in a side bar of 250 pixels. */

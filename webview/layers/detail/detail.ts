@@ -2,7 +2,7 @@
 
 import { count, number3, percent, plural, printable } from '../../../src/shared/format';
 import { REASONS } from '../../../src/shared/reasons';
-import type { LayerFacts, LayerMeasurements } from '../../../src/shared/viewFacts';
+import type { LayerFacts, LayerMeasurements, SourceKind } from '../../../src/shared/viewFacts';
 import type { ViewAction, ViewState } from '../../../src/shared/viewProtocol';
 import { fill, h, type Child } from '../dom';
 import { busyReason } from '../header';
@@ -14,6 +14,7 @@ import { changeDB, dB, factor, fromDecibels, STATUS_SIGNS, time } from '../text'
 import { blameSection } from './blame';
 import { fixesSection, type FixActions } from './fixes';
 import { histogram } from './histogram';
+import { placesElement } from './places';
 import { tensorTable } from './tensors';
 import { channelText, weightRanges } from './weights';
 import { wholeModel, type WholeContext } from './whole';
@@ -22,6 +23,7 @@ export interface DetailActions extends FixActions {
   readonly pin: (layer: number | null) => void;
   readonly act: (action: ViewAction) => void;
   readonly openSample: (layer: number | null, cause: number) => void;
+  readonly openSource: (layer: number, kind: SourceKind) => void;
 }
 
 const NARROWEST = 280;
@@ -77,6 +79,7 @@ export class Detail {
       actions: { fix, price },
       obstacle: host.obstacle,
       busy: busyReason(host),
+      asks: host.content.kind === 'report' && host.content.report.asks,
       pin,
       findCulprits: () => act('findCulprits'),
       measure: () => act('explainSpeed'),
@@ -112,6 +115,7 @@ export class Detail {
         ` ${word} · ${printable(layers.op[layer]!)}`,
         kernelText(layers, layer),
       ),
+      ready(facts, (value) => placesElement(value, (kind) => this.#actions.openSource(layer, kind)), ''),
       this.#numbers(layers, layer, facts),
       reasonElement(layers, layer),
       ready(facts, ({ blame }) => (blame === null ? null : blameSection(blame, context.openSample)), ''),

@@ -18,6 +18,8 @@ export interface FixContext {
   readonly obstacle: string | null;
   /** Why nothing can be measured now; `null` where it can. */
   readonly busy: string | null;
+  /** Whether anything can be measured of this model at all. */
+  readonly asks: boolean;
 }
 
 const EXPLAINED = 'Each fix is converted and run on your data: what it brings, what it costs, and how sure that is.';
@@ -71,7 +73,8 @@ function startText({ samples, start: { sqnr, top1, top1Fp32, agreement } }: Pric
   return `Against what it is now, on ${samples} samples: ${now.join(', ')}.`;
 }
 
-function priceButton(layer: number | null, measured: boolean, { actions, busy }: FixContext): HTMLElement {
+function priceButton(layer: number | null, measured: boolean, { actions, busy, asks }: FixContext): Child {
+  if (!asks) return null;
   return h('button', {
     type: 'button',
     class: 'button',

@@ -13,6 +13,7 @@ export interface SpeedContext {
   readonly measure: () => void;
   /** Why nothing can be measured now; `null` where it can. */
   readonly busy: string | null;
+  readonly asks: boolean;
 }
 
 const PART_WORDS: Readonly<Record<SpeedPart, string>> = {
@@ -39,7 +40,7 @@ const ROW = 26;
 export function speedSection(layers: Layers, speed: SpeedFacts, width: number, context: SpeedContext): Child {
   const parts = speedParts(layers, speed.conversions);
   if (parts === undefined) return null;
-  const { busy, measure } = context;
+  const { busy, measure, asks } = context;
   const losing = losses(layers, SHOWN_LOSSES);
   return h(
     'section',
@@ -48,18 +49,20 @@ export function speedSection(layers: Layers, speed: SpeedFacts, width: number, c
       'div',
       { class: 'section-head' },
       h('h3', { text: 'Where the time goes' }),
-      h('button', {
-        type: 'button',
-        class: 'button',
-        text: speed.timings.length === 0 ? 'Explain speed' : 'Time again',
-        'data-key': 'explain-speed',
-        'data-action': 'explainSpeed',
-        'aria-disabled': busy === null ? undefined : true,
-        title: busy ?? 'Times both models in turn, on one thread and on all of them.',
-        onclick: () => {
-          if (busy === null) measure();
-        },
-      }),
+      asks
+        ? h('button', {
+            type: 'button',
+            class: 'button',
+            text: speed.timings.length === 0 ? 'Explain speed' : 'Time again',
+            'data-key': 'explain-speed',
+            'data-action': 'explainSpeed',
+            'aria-disabled': busy === null ? undefined : true,
+            title: busy ?? 'Times both models in turn, on one thread and on all of them.',
+            onclick: () => {
+              if (busy === null) measure();
+            },
+          })
+        : null,
     ),
     timingsElement(speed),
     barsElement(parts, width),

@@ -78,6 +78,12 @@ function worst(layers: Layers, threshold: number, context: WholeContext): Child[
         text: dB(layers.local[layer]!),
       }),
     ]),
+    ...(context.asks ? culpritsQuestion(context) : []),
+  ];
+}
+
+function culpritsQuestion(context: WholeContext): Child[] {
+  return [
     h('p', {
       class: 'hint',
       text: 'A layer with little SQNR need not be the one that hurts. Which make the error at the outputs, which inherit it, and why?',
