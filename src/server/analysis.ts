@@ -113,24 +113,52 @@ function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 class NodeIndex {
   readonly names: ReadonlySet<string>;
   readonly #nodes: readonly LayerNode[];
-  readonly #selected = new Map<string, { readonly matches: readonly LayerNode[]; readonly kind: Selector['kind'] }>();
+  /** As selectors read them. */
+  readonly #paths: ReadonlySet<string>;
+  readonly #isDotted: boolean;
+  readonly #selected = new Map<string, Selection>();
   readonly #nearest = new Map<string, readonly string[]>();
 
   constructor(nodes: readonly LayerNode[]) {
     this.#nodes = nodes;
     this.names = new Set(nodes.map(({ name }) => name));
+    this.#paths = new Set(nodes.map(pathOf));
+    this.#isDotted = nodes.some(({ path }) => path !== undefined);
   }
 
-  select(text: string): { readonly matches: readonly LayerNode[]; readonly kind: Selector['kind'] } {
+  select(text: string): Selection {
     return remember(this.#selected, text, () => {
-      const { kind, matches } = parseSelector(text, this.names);
-      return { kind, matches: this.#nodes.filter(matches) };
+      if (this.#isDotted && text.startsWith(REGEX)) return { kind: 'glob', matches: this.#matching(text) };
+      const written = this.#isDotted && !text.startsWith('op:') ? text.replaceAll('.', '/') : text;
+      const { kind, matches } = parseSelector(written, this.#paths);
+      return { kind, matches: this.#nodes.filter((node) => matches({ name: pathOf(node), op: node.op })) };
     });
   }
 
   nearest(text: string): readonly string[] {
     return remember(this.#nearest, text, () => nearestSelectors(text, this.#nodes));
   }
+
+  /** Of PyTorch alone: a part of the name; a pattern that is none matches nothing. */
+  #matching(text: string): LayerNode[] {
+    try {
+      const pattern = new RegExp(text.slice(REGEX.length), 'u');
+      return this.#nodes.filter(({ name }) => pattern.test(name));
+    } catch {
+      return [];
+    }
+  }
+}
+
+interface Selection {
+  readonly matches: readonly LayerNode[];
+  readonly kind: Selector['kind'];
+}
+
+const REGEX = 'regex:';
+
+function pathOf({ name, path }: LayerNode): string {
+  return path ?? name;
 }
 
 /** More selectors than a recipe has; what is typed adds one a keystroke. */

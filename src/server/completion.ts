@@ -8,6 +8,7 @@ import { scopeOf } from '../core/plan/selectors';
 import { cursorAt, type Cursor } from './cursor';
 import { SYNTHETIC, type Facts, type LayerNode } from './facts';
 import { yamlText } from './findings/finding';
+import { MODES, TORCH_BACKENDS, TORCH_MODES } from '../shared/recipe';
 import { keysAt, lastKey, valuesAt } from './schema';
 import type { Span } from './recipeText';
 import { meaningOf, statusText } from './words';
@@ -38,11 +39,11 @@ export interface CompletionRequest {
 }
 
 export async function complete(request: CompletionRequest): Promise<Completion> {
-  const { text, offset, facts, folder } = request;
+  const { text, offset } = request;
   const cursor = cursorAt(text, offset);
   if (cursor === undefined) return { items: [], span: { start: offset, end: offset }, incomplete: false };
   const items = cursor.kind === 'key' ? keyItems(cursor, request.commands) : [];
-  const values = await valueItems(cursor, facts, folder);
+  const values = await valueItems(cursor, { ...request, isTorch: TORCH.test(text) });
   // Inside quotation marks nothing else needs any.
   const all = [...items, ...(cursor.quoted ? values.map((value) => ({ ...value, insertText: value.label })) : values)];
   return { items: all.slice(0, MOST_ITEMS), span: cursor.span, incomplete: all.length > MOST_ITEMS };
@@ -76,11 +77,27 @@ function afterKey(schema: JsonSchema, { indent }: Cursor): string {
   return schema.type === 'object' ? next : ' ';
 }
 
-async function valueItems(cursor: Cursor, facts: Facts, folder: string | undefined): Promise<CompletionItem[]> {
+/** Also of a text that is broken where something is being typed. */
+const TORCH = /^["']?framework["']?\s*:\s*["']?torch\b/m;
+
+interface ValueRequest extends Pick<CompletionRequest, 'facts' | 'folder'> {
+  readonly isTorch: boolean;
+}
+
+/** Of what the schema allows at a key of the top, what the framework has. */
+function valuesFor(at: readonly PropertyKey[], isTorch: boolean): readonly string[] {
+  const [key, ...below] = at;
+  const values = valuesAt(at);
+  if (below.length > 0) return values;
+  if (key === 'mode') return isTorch ? TORCH_MODES : MODES;
+  return key === 'backend' && isTorch ? TORCH_BACKENDS : values;
+}
+
+async function valueItems(cursor: Cursor, { facts, folder, isTorch }: ValueRequest): Promise<CompletionItem[]> {
   const { path: at } = cursor;
   const key = lastKey(at);
   if (cursor.kind === 'value' && key === 'select') return selectorItems(facts);
-  const values = valuesAt(at).map((value, index): CompletionItem => {
+  const values = valuesFor(at, isTorch).map((value, index): CompletionItem => {
     const meaning = meaningOf(key, value);
     return {
       label: value,
@@ -90,22 +107,36 @@ async function valueItems(cursor: Cursor, facts: Facts, folder: string | undefin
     };
   });
   const isPath = PATHS.has(at.filter((part) => typeof part === 'string').join('.'));
-  return isPath && folder !== undefined ? [...values, ...(await pathItems(cursor, folder))] : values;
+  return isPath && folder !== undefined ? [...values, ...(await pathItems(cursor, folder, isTorch))] : values;
 }
 
-const PATHS: ReadonlySet<string> = new Set(['model', 'calibration.data', 'validate.data', 'validate.labels']);
+const PATHS: ReadonlySet<string> = new Set([
+  'model',
+  'calibration.data',
+  'validate.data',
+  'validate.labels',
+  'torch.weights',
+]);
 const DATA = /\.(?:npy|npz|pb|jsonl|js|mjs|cjs)$/i;
-const FITS: Readonly<Record<string, RegExp>> = { model: /\.onnx$/i, labels: /\.(?:tsv|txt)$/i, data: DATA };
+const FITS: Readonly<Record<string, RegExp>> = {
+  model: /\.onnx$/i,
+  labels: /\.(?:tsv|txt)$/i,
+  data: DATA,
+  weights: /\.(?:pt|pth)$/i,
+};
+/** A factory follows behind the colon of a Python file. */
+const TORCH_MODEL = /\.(?:py|pt|pth|pkl)$/i;
 
 /** Files and folders that go on from what is typed. */
-async function pathItems({ path: at, typed }: Cursor, folder: string): Promise<CompletionItem[]> {
+async function pathItems({ path: at, typed }: Cursor, folder: string, isTorch: boolean): Promise<CompletionItem[]> {
   const key = lastKey(at);
+  const fits = key === 'model' && isTorch ? TORCH_MODEL : FITS[key];
   const slash = typed.lastIndexOf('/') + 1;
   const parent = typed.slice(0, slash);
   const entries = await readdir(path.resolve(folder, parent), { withFileTypes: true }).catch(() => []);
   const found = entries
     .filter((entry) => !entry.name.startsWith('.') && !entry.name.endsWith('.quant') && entry.name !== 'node_modules')
-    .filter((entry) => entry.isDirectory() || FITS[key]?.test(entry.name) === true)
+    .filter((entry) => entry.isDirectory() || fits?.test(entry.name) === true)
     .map((entry): CompletionItem => {
       const name = `${parent}${entry.name}`;
       const kind = entry.isDirectory() ? KIND.folder : KIND.file;
@@ -168,8 +199,8 @@ function countBy(nodes: readonly LayerNode[], key: (node: LayerNode) => string):
 /** Every scope with all that lies in it, however deep. */
 function scopesOf(nodes: readonly LayerNode[]): [string, number][] {
   const counts = new Map<string, number>();
-  for (const { name } of nodes) {
-    for (let scope = scopeOf(name); scope !== ''; scope = scopeOf(scope))
+  for (const { name, path } of nodes) {
+    for (let scope = scopeOf(path ?? name); scope !== ''; scope = scopeOf(scope))
       counts.set(scope, (counts.get(scope) ?? 0) + 1);
   }
   return [...counts].filter(([, count]) => count > 1).sort(([a], [b]) => (a < b ? -1 : 1));

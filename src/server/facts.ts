@@ -22,6 +22,8 @@ import type { LooseRecipe } from './recipeText';
 export interface LayerNode {
   readonly name: string;
   readonly op: string;
+  /** What selectors read where that is not the name: of PyTorch's paths with dots, the same with slashes. */
+  readonly path?: string;
   /** Gone before quantizing. */
   readonly folds: boolean;
   /** The layer whose kernel it is part of, where it is not the main node. */
@@ -98,7 +100,16 @@ export class FactStore {
 
   /** @param recipeFile absolute path */
   async of(recipeFile: string, recipe: LooseRecipe): Promise<Facts> {
-    const key = JSON.stringify([recipeFile, recipe.model, recipe.normalize, recipe.calibration?.data, recipe.validate]);
+    const { model, framework, normalize } = recipe;
+    const key = JSON.stringify([
+      recipeFile,
+      model,
+      framework,
+      recipe.torch?.weights,
+      normalize,
+      recipe.calibration?.data,
+      recipe.validate,
+    ]);
     const known = this.#recent.get(key);
     if (known !== undefined && known.until > Date.now()) return known.facts;
     for (const [other, { until }] of this.#recent) if (until <= Date.now()) this.#recent.delete(other);
@@ -188,7 +199,8 @@ export class FactStore {
     if (known !== undefined) return known;
     const nodes = report.layers.flatMap(({ name, op, fused, nodes }) =>
       nodes.map((node, index): LayerNode => {
-        const part = { name: node, op: index === 0 ? op : (fused[index - 1] ?? ''), folds: false };
+        const path = report.framework === 'torch' ? { path: node.replaceAll('.', '/') } : {};
+        const part = { name: node, op: index === 0 ? op : (fused[index - 1] ?? ''), folds: false, ...path };
         return index === 0 ? part : { ...part, owner: name };
       }),
     );
@@ -251,9 +263,12 @@ async function hashOf(file: string, signal: AbortSignal): Promise<string> {
 }
 
 /** Every path of a recipe that has to lead to data. */
-export function dataPaths({ calibration, validate }: LooseRecipe): string[] {
+export function dataPaths({ calibration, validate, framework, torch }: LooseRecipe): string[] {
   const sources = [calibration?.data, validate?.data].flat();
-  return [...sources, validate?.labels].filter((source) => source !== undefined && source !== SYNTHETIC) as string[];
+  const weights = framework === 'torch' ? torch?.weights : undefined;
+  return [...sources, validate?.labels, weights].filter(
+    (source) => source !== undefined && source !== SYNTHETIC,
+  ) as string[];
 }
 
 async function pathStates(folder: string, recipe: LooseRecipe): Promise<Map<string, PathState>> {

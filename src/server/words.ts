@@ -36,7 +36,14 @@ const MEANINGS: Readonly<Record<string, Meanings>> = {
   type: INTEGERS,
   preprocess: PRESETS,
   preset: PRESETS,
+  engine: Object.fromEntries(Object.values(BACKENDS).map(({ id, title }) => [id, `The kernels of ${title}.`])),
+  framework: {
+    onnx: 'An ONNX file, quantized for the runtime that `backend` names.',
+    torch: 'A module of PyTorch, which a Python process builds, converts and compares.',
+  },
   mode: {
+    eager: 'PyTorch, for a model with QuantStub and DeQuantStub of its own.',
+    qat: 'PyTorch: trained with fake quantization, by your function or against the fp32 model.',
     static: 'Ranges of activations are measured beforehand, on calibration data.',
     dynamic: 'Ranges of activations are taken at run time. MatMul and Gemm only; needs no data.',
     'weight-only': 'Only weights are integers: the file shrinks, the arithmetic stays in float.',

@@ -14,6 +14,7 @@ import {
   type TorchBackend,
   type TorchMode,
 } from '../shared/recipe';
+import { engineMismatch } from '../shared/torchEngine';
 import type { Check } from './protocol';
 
 /** As the worker takes them; `null` stands for the default of torch. */
@@ -101,13 +102,6 @@ export function checkEngine({ engine }: Settings, { engines, torch }: Check): vo
 
 /** Why the qconfig of one backend and the kernels of another may not fit; empty where they are the same. */
 export function mismatchWarnings({ backend, engine }: Settings): string[] {
-  if (backend === engine || (backend === 'fbgemm' && engine === 'x86') || (backend === 'x86' && engine === 'fbgemm')) {
-    return [];
-  }
-  const wide = backend === 'qnnpack' || backend === 'onednn';
-  const effect =
-    wide && (engine === 'fbgemm' || engine === 'x86')
-      ? 'its activations have eight bits, and these kernels add pairs of products in 16 bits, which overflow on a CPU without VNNI'
-      : 'the ranges were chosen for other kernels';
-  return [`The settings are those of ${backend}, but the model runs on the engine ${engine}: ${effect}.`];
+  const mismatch = engineMismatch(backend, engine);
+  return mismatch === undefined ? [] : [mismatch];
 }

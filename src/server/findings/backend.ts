@@ -25,9 +25,9 @@ const ZERO_POINT_0: ReadonlySet<BackendId> = new Set(['tensorrt']);
 
 export function backendFindings(analysis: Analysis): Finding[] {
   const { recipe } = analysis;
-  const backend = BACKENDS[recipe.backend ?? 'ort-cpu'];
-  const whole = wholeOf(recipe);
   const onnx = recipe.framework !== 'torch';
+  const backend = BACKENDS[recipe.backend ?? (onnx ? 'ort-cpu' : 'fbgemm')];
+  const whole = wholeOf(recipe);
   return [
     ...(onnx ? [...opsetFindings(analysis), ...formatFindings(analysis)] : []),
     ...typeFindings(analysis, whole, backend, ['activations'], ['weights']),
@@ -151,7 +151,7 @@ function unusedFindings(analysis: Analysis, backend: Backend): Finding[] {
       span: keySpan(analysis, path, key),
       message: `\`${key}\` has no effect: ${why}.`,
     });
-  if (recipe.isa !== undefined && recipe.isa !== 'auto' && backend.id !== 'ort-cpu')
+  if (recipe.framework !== 'torch' && recipe.isa !== undefined && recipe.isa !== 'auto' && backend.id !== 'ort-cpu')
     unused([], 'isa', `it is for the backend ort-cpu, and this is ${backend.id}`);
   const measures = mode !== 'dynamic' && mode !== 'weight-only';
   if (recipe.activations !== undefined && !measures)

@@ -21,11 +21,12 @@ function modelFindings(analysis: Analysis): Finding[] {
 }
 
 function dataFindings(analysis: Analysis): Finding[] {
-  const { calibration, validate } = analysis.recipe;
+  const { calibration, validate, framework, torch } = analysis.recipe;
   return [
     ...sourceFindings(analysis, ['calibration', 'data'], calibration?.data),
     ...sourceFindings(analysis, ['validate', 'data'], validate?.data),
     ...sourceFindings(analysis, ['validate', 'labels'], validate?.labels),
+    ...(framework === 'torch' ? sourceFindings(analysis, ['torch', 'weights'], torch?.weights) : []),
   ];
 }
 
@@ -45,7 +46,7 @@ function sourceFindings(
     if (state === 'empty')
       return [{ code: 'data-missing', span, message: `The folder ${quoted(source)} holds no file.` }];
     if (state !== 'missing') return [];
-    const what = path[1] === 'labels' ? 'file' : 'file or folder';
+    const what = path[1] === 'data' ? 'file or folder' : 'file';
     return [{ code: 'data-missing', span, message: `There is no ${what} ${quoted(source)} beside the recipe.` }];
   });
 }
@@ -55,8 +56,11 @@ function neededFindings(analysis: Analysis): Finding[] {
   // Without the whole there is no telling what is missing.
   if (examined?.recipe === undefined) return [];
   const found: Finding[] = [];
-  if ((recipe.mode ?? 'static') === 'static' && recipe.calibration === undefined) {
-    const message = 'Static quantization needs `calibration` with `data`, and the recipe has none.';
+  const isTorch = recipe.framework === 'torch';
+  if ((isTorch || (recipe.mode ?? 'static') === 'static') && recipe.calibration === undefined) {
+    const message = isTorch
+      ? 'A PyTorch model is traced and compared on `calibration` with `data`, and the recipe has none.'
+      : 'Static quantization needs `calibration` with `data`, and the recipe has none.';
     const span: Span = recipe.mode === undefined ? keySpan(analysis, [], 'model') : spanAt(analysis, ['mode']);
     found.push({ code: 'calibration-missing', span, message });
   }

@@ -51,7 +51,33 @@ interface Case {
 const layers = (...entries: readonly string[]): string =>
   `${HEAD}layers:\n${entries.map((entry) => `  - { ${entry} }\n`).join('')}`;
 
+const TORCH_HEAD = 'model: net.py:build\nframework: torch\ncalibration: { data: images }\n';
+
 const CASES: readonly Case[] = [
+  {
+    code: 'plan-impossible',
+    text: `${TORCH_HEAD}backend: ort-cpu\n`,
+    at: 'ort-cpu',
+    message: /no backend of PyTorch, which has fbgemm/,
+  },
+  {
+    code: 'backend-contradiction',
+    text: `${TORCH_HEAD}backend: qnnpack\ntorch: { engine: fbgemm }\n`,
+    at: 'fbgemm',
+    message: /settings are those of qnnpack.*engine fbgemm.*overflow/,
+  },
+  { code: 'plan-impossible', text: `${TORCH_HEAD}mode: weight-only\n`, at: 'weight-only', message: /PyTorch has no/ },
+  { code: 'plan-impossible', text: `${HEAD}mode: qat\n`, at: 'qat', message: /ONNX has no/ },
+  { code: 'setting-unused', text: `${HEAD}torch: { epochs: 2 }\n`, at: 'torch', message: /framework: torch/ },
+  { code: 'setting-unused', text: `${TORCH_HEAD}torch: { epochs: 2 }\n`, at: 'epochs', message: /only `mode: qat`/ },
+  { code: 'setting-unused', text: `${TORCH_HEAD}format: qdq\n`, at: 'format', message: /ONNX models/ },
+  {
+    code: 'data-missing',
+    text: `${TORCH_HEAD}torch: { weights: net.pth }\n`,
+    at: 'net.pth',
+    message: /no file "net\.pth"/,
+    facts: { ...FACTS, paths: new Map([['net.pth', 'missing']]) },
+  },
   { code: 'syntax', text: 'model: [', at: '', message: /\]/ },
   { code: 'unknown-key', text: `${HEAD}observr: 3\n`, at: 'observr', message: /no key of a recipe/ },
   { code: 'missing-key', text: 'backend: qnn\n', at: 'backend: qnn', message: /`model` is missing/ },
@@ -272,5 +298,32 @@ describe('findings of the last run', () => {
       hintsOf(analysis, { start: 0, end: 1000 }).map(({ label }) => label),
       ['2 layers', 'no layer'],
     );
+  });
+});
+
+describe('layers of PyTorch, whose paths have dots', () => {
+  const DOTTED: readonly LayerNode[] = ['stem.0', 'stage1.conv1.0', 'stage1.middle', 'stage1.add'].map((name) => {
+    return { name, path: name.replaceAll('.', '/'), op: name.endsWith('0') ? 'Conv2d' : 'PReLU', folds: false };
+  });
+  const facts: Facts = { model: { file: '/net.py', state: 'ok', nodes: DOTTED }, paths: new Map() };
+  const matched = (select: string): readonly string[] | undefined => {
+    const text = `${TORCH_HEAD}layers:\n  - { select: '${select}', quantize: false }\n`;
+    return analysisOf(text, facts).entries[0]?.matches?.map(({ name }) => name);
+  };
+
+  test('are selected by dots and by slashes, by scope, glob, operator and regular expression', () => {
+    assert.deepEqual(matched('stage1.middle'), ['stage1.middle']);
+    assert.deepEqual(matched('stage1/middle'), ['stage1.middle']);
+    assert.deepEqual(matched('scope:stage1'), ['stage1.conv1.0', 'stage1.middle', 'stage1.add']);
+    assert.deepEqual(matched('scope:stage1.conv1'), ['stage1.conv1.0']);
+    assert.deepEqual(matched('stage1.*'), ['stage1.middle', 'stage1.add']);
+    assert.deepEqual(matched('op:Conv2d'), ['stem.0', 'stage1.conv1.0']);
+    assert.deepEqual(matched('regex:^st.*[03]$'), ['stem.0', 'stage1.conv1.0']);
+    assert.deepEqual(matched('regex:('), []);
+  });
+
+  test('count as excluded under their own names', () => {
+    const text = `${TORCH_HEAD}layers:\n  - { select: 'scope:stage1', quantize: false }\n`;
+    assert.equal(analysisOf(text, facts).overrides.get('stage1.middle')?.quantize, false);
   });
 });
