@@ -56,8 +56,11 @@ function measured(before, after) {
 function applied(recipe, change) {
   if (change.kind === 'override') return { ...recipe, layers: [...(recipe.layers ?? []), change.override] };
   if (change.kind === 'observer') {
-    return { ...recipe, calibration: { ...recipe.calibration, observer: change.observer } };
+    const { observer, percentile } = change;
+    const level = percentile === undefined ? {} : { percentile };
+    return { ...recipe, calibration: { ...recipe.calibration, observer, ...level } };
   }
+  if (change.kind === 'equalize') return { ...recipe, normalize: { ...recipe.normalize, equalize: change.enabled } };
   if (change.kind === 'weights') return { ...recipe, weights: { granularity: change.granularity } };
   throw new Error(`no case for ${change.kind}`);
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run pictures`: takes the pictures of the README in the VS Code of the cache, with the packaged extension on a
+ * `npm run pictures [-- PART…]`: takes the pictures of the README in the VS Code of the cache, with the packaged extension on a
  * copy of the sample. The sample is quantized twice, so that the former run is drawn behind the last one.
  */
 
@@ -105,7 +105,45 @@ async function recipe(session: Session, folder: string): Promise<void> {
   await window.close();
 }
 
+/** One search, seen in each theme, so that the figures are the same in all of them. */
+async function tune(session: Session, folder: string): Promise<void> {
+  writeFileSync(path.join(folder, RECIPE), recipeText('min-max'));
+  const window = await session.open({ folder, theme: 'dark', scale: SCALE });
+  await window.runCommand('Quantscope: Tune…');
+  await window.pick('Largest accuracy drop');
+  await window.pick('Least SQNR of the outputs');
+  await window.accept();
+  await eventually(
+    () => window.quickInput.locator('input[type="text"]').first().inputValue(),
+    (value) => value === '20',
+  );
+  await window.answer('30');
+  await window.notification(/holds at least 30 dB/).waitFor({ timeout: TUNE_MS });
+  await window.runCommand('View: Toggle Primary Side Bar Visibility');
+  for (const theme of THEMES) {
+    await window.setTheme(theme);
+    await window.runCommand('Notifications: Clear All Notifications');
+    await take(window, `tune-${theme}`);
+  }
+  await window.close();
+}
+
+const TUNE_MS = 120_000;
+const THEMES = ['dark', 'light', 'hc-dark'] as const satisfies readonly Theme[];
+
+/** All of them, or those that are named: `npm run pictures -- tune`. */
+const PARTS: Readonly<Record<string, (session: Session, folder: string) => Promise<void>>> = {
+  layers: async (session, folder) => {
+    for (const theme of THEMES) await layerView(session, folder, theme);
+  },
+  sideBar,
+  recipe,
+  tune,
+};
+
 async function main(): Promise<void> {
+  const named = process.argv.slice(2);
+  const parts = Object.entries(PARTS).filter(([name]) => named.length === 0 || named.includes(name));
   const temporary = realpathSync(mkdtempSync(path.join(tmpdir(), 'quantscope-pictures-')));
   const folder = path.join(temporary, 'shapes');
   const session = new Session({});
@@ -115,9 +153,7 @@ async function main(): Promise<void> {
     copySample(folder);
     quantizeTwice(folder);
     await session.start();
-    for (const theme of ['dark', 'light', 'hc-dark'] as const) await layerView(session, folder, theme);
-    await sideBar(session, folder);
-    await recipe(session, folder);
+    for (const [, picture] of parts) await picture(session, folder);
   } finally {
     await session.stop();
     rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
