@@ -89,6 +89,14 @@ export const calibrationSchema = z.strictObject({
   observer: z.enum(OBSERVERS).optional().describe('What turns the measured values into a range.'),
   percentile: z.number().gt(50).max(100).optional().describe('For the percentile observer. Default 99.999.'),
   seed: z.int().optional().describe('For synthetic data. Default 0.'),
+  settled: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe(
+      'Stop early once the second half of the samples has widened no range by more than this share, such as 0.01. Default: read all samples.',
+    ),
   biasCorrection: z
     .boolean()
     .optional()

@@ -97,8 +97,8 @@ describe('groups', () => {
 describe('collectStats', () => {
   test('several passes under a memory cap give the statistics of one pass', async () => {
     const [one, several] = [fakeModel(), fakeModel()];
-    const whole = await collectStats(one.open, tensors, datasetOf(12));
-    const parts = await collectStats(several.open, tensors, datasetOf(12), { memoryCapBytes: 100 });
+    const { stats: whole } = await collectStats(one.open, tensors, datasetOf(12));
+    const { stats: parts } = await collectStats(several.open, tensors, datasetOf(12), { memoryCapBytes: 100 });
     assert.deepEqual([one.opened.length, one.closed, several.opened.length, several.closed], [1, 1, 2, 2]);
     assert.deepEqual([...whole.keys()], ['t1', 't2', 't3']);
     for (const [name, stats] of whole) assert.deepEqual(parts.get(name)!.toBytes(), stats.toBytes());
@@ -124,8 +124,8 @@ describe('collectStats', () => {
           },
         };
       };
-    const whole = await collectStats(open, tensors, datasetOf(12));
-    const few = await collectStats(extremes(NaN), tensors, datasetOf(12), { histogramSamples: 4 });
+    const { stats: whole } = await collectStats(open, tensors, datasetOf(12));
+    const { stats: few } = await collectStats(extremes(NaN), tensors, datasetOf(12), { histogramSamples: 4 });
     for (const [name, stats] of whole) {
       const found = few.get(name)!;
       for (const key of ['samples', 'min', 'max', 'minSample', 'maxSample', 'movingMin', 'movingMax'] as const)
@@ -133,14 +133,14 @@ describe('collectStats', () => {
       assert.deepEqual([found.countedSamples, found.count], [4, 8]);
       assert.deepEqual(TensorStats.fromBytes(found.toBytes()).toBytes(), found.toBytes());
     }
-    const looked = await collectStats(extremes(11), tensors, datasetOf(12), { histogramSamples: 4 });
+    const { stats: looked } = await collectStats(extremes(11), tensors, datasetOf(12), { histogramSamples: 4 });
     assert.equal(looked.get('t1')!.countedSamples, 5, 'where the extremes are unknown the values are counted');
-    const without = await collectStats(open, tensors, datasetOf(12), { histogramSamples: 4 });
+    const { stats: without } = await collectStats(open, tensors, datasetOf(12), { histogramSamples: 4 });
     assert.equal(without.get('t1')!.countedSamples, 12, 'a session that cannot find extremes');
   });
 
   test('a sample keeps its index where another could not be read', async () => {
-    const stats = await collectStats(fakeModel().open, tensors, datasetOf(5, [1, 2]));
+    const { stats } = await collectStats(fakeModel().open, tensors, datasetOf(5, [1, 2]));
     assert.deepEqual([stats.get('t1')!.samples, stats.get('t1')!.maxSample], [3, 4]);
   });
 

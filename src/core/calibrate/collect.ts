@@ -7,6 +7,7 @@ import type { Dataset, Feeds } from '../data/types';
 import { toFloat32, type Tensor } from '../tensor';
 import { planGroups, type MeasuredTensor } from './groups';
 import type { Extent, TensorStats } from './histogram';
+import type { Settling } from './settling';
 import { openSink, type Measured } from './sink';
 
 export const DEFAULT_MEMORY_CAP = 2 ** 30;
@@ -23,6 +24,14 @@ export interface CollectOptions {
   readonly signal?: AbortSignal;
   /** At most about ten times a second, and once at the end. */
   readonly onProgress?: OnProgress;
+  /** Asked after each sample whether no more are needed. Only of data that are read in one pass. */
+  readonly settling?: Settling;
+}
+
+export interface Collected {
+  readonly stats: Map<string, TensorStats>;
+  /** Samples that the statistics are of. */
+  readonly samples: number;
 }
 
 /** A session whose outputs are the tensors asked for. */
@@ -47,13 +56,16 @@ export async function collectStats(
   tensors: readonly MeasuredTensor[],
   dataset: Dataset,
   options: CollectOptions = {},
-): Promise<Map<string, TensorStats>> {
+): Promise<Collected> {
   const { memoryCapBytes = DEFAULT_MEMORY_CAP, histogramSamples = dataset.count, signal, onProgress } = options;
   const groups = planGroups(tensors, memoryCapBytes);
+  // Groups that stop at different samples would have ranges of different data.
+  const settling = groups.length === 1 ? options.settling : undefined;
   const indices = new Map(dataset.ids.map((id, index) => [id, index]));
   const step = progressSteps(dataset.count * groups.length, onProgress);
   const sink = openSink();
   let stats: Map<string, TensorStats>;
+  let samples = 0;
   try {
     for (const [pass, names] of groups.entries()) {
       throwIfCancelled(signal);
@@ -63,12 +75,17 @@ export async function collectStats(
         for await (const sample of dataset.samples(signal)) {
           throwIfCancelled(signal);
           const counted = isCounted(seen, dataset.count, histogramSamples);
-          await sink.observe(indices.get(sample.id) ?? seen, await measure(session, names, sample.feeds, counted));
+          const tensors = await measure(session, names, sample.feeds, counted);
+          // Before their memory moves to the sink.
+          const enough = settling?.observe(tensors) === true;
+          await sink.observe(indices.get(sample.id) ?? seen, tensors);
           seen++;
           step(pass * dataset.count + seen, sample.id);
           // A run blocks the thread: let cancellation and messages in.
           await setImmediate();
+          if (enough) break;
         }
+        samples = seen;
         if (seen === 0) throw new QuantscopeError('data-empty', `No sample could be read: ${dataset.description}`);
       } finally {
         await session.close();
@@ -80,7 +97,7 @@ export async function collectStats(
   }
   throwIfCancelled(signal);
   onProgress?.({ stage: 'calibrate', done: dataset.count * groups.length, total: dataset.count * groups.length });
-  return stats;
+  return { stats, samples };
 }
 
 /** Whether this sample is among `wanted` that are evenly spread over `count`; the first always is. */

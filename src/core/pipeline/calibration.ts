@@ -17,6 +17,7 @@ import { makeTensorProto } from '../onnx/tensorProto';
 import { withOutputs, nameOnly } from '../runtime/inspect';
 import { openSession } from '../runtime/session';
 import { bytesPerElement, makeTensor, toFloat32, type Tensor } from '../tensor';
+import { Settling } from '../calibrate/settling';
 import { addDerived, derivedTensors } from './derived';
 import { elements } from './macs';
 import type { Prepared } from './prepare';
@@ -27,6 +28,8 @@ export interface Calibration {
   /** Mean of every channel of the tensors that layers with a bias read. */
   readonly means: ReadonlyMap<string, Float32Array>;
   readonly cached: boolean;
+  /** Samples that were read; fewer than there are where the ranges settled before. */
+  readonly samples: number;
   /** Identifies model, data, preprocessing and how many samples were counted; '' where nothing was measured. */
   readonly key: string;
 }
@@ -84,18 +87,23 @@ export async function calibrate(
   };
   const derived = derivedTensors(prepared.graph, new Set(tensors.map(({ name }) => name)));
   const read = tensors.filter(({ name }) => !derived.has(name));
-  const stats = addDerived(await collectStats(open, read, dataset, { ...context, histogramSamples: counted }), derived);
+  const share = recipe.calibration?.settled;
+  const settling = share === undefined ? {} : { settling: new Settling(share) };
+  const options = { ...context, ...settling, histogramSamples: counted };
+  const collected = await collectStats(open, read, dataset, options);
+  const stats = addDerived(collected.stats, derived);
+  const { samples } = collected;
   const means = sums.finish();
   await mkdir(outDir, { recursive: true });
   await writeStats(path.join(outDir, STATS_FILE), key, stats);
   const file: MeansFile = {
     key,
     data: dataset.description,
-    samples: dataset.count,
+    samples,
     means: Object.fromEntries([...means].map(([name, mean]) => [name, [...mean]])),
   };
   await writeFileAtomic(path.join(outDir, MEANS_FILE), JSON.stringify(file));
-  return { stats, means, cached: false, key };
+  return { stats, means, samples, cached: false, key };
 }
 
 /** What the last run into a folder measured, whatever its model and data; `undefined` where nothing is left of it. */
@@ -148,6 +156,7 @@ async function keyOf({ describe, model, steps, plan }: Prepared, dataset: Datase
     normalize: recipe.normalize ?? null,
     mode: plan.mode,
     data: await dataset.fingerprint(),
+    ...(recipe.calibration?.settled === undefined ? {} : { settled: recipe.calibration.settled }),
   };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
@@ -157,14 +166,14 @@ async function fromCache(
   key: string,
   tensors: readonly MeasuredTensor[],
   channels: ReadonlyMap<string, number>,
-): Promise<Pick<Calibration, 'stats' | 'means'> | undefined> {
+): Promise<Pick<Calibration, 'stats' | 'means' | 'samples'> | undefined> {
   const stats = await readStats(path.join(outDir, STATS_FILE), key);
   if (stats === undefined || tensors.some(({ name }) => !stats.has(name))) return undefined;
   try {
     const file = JSON.parse(await readFile(path.join(outDir, MEANS_FILE), 'utf8')) as MeansFile;
     if (file.key !== key || [...channels.keys()].some((name) => file.means[name] === undefined)) return undefined;
     const means = new Map(Object.entries(file.means).map(([name, mean]) => [name, Float32Array.from(mean)]));
-    return { stats, means };
+    return { stats, means, samples: file.samples };
   } catch {
     // A damaged cache is measured again.
     return undefined;

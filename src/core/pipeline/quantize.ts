@@ -132,7 +132,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
         : {
             data: dataset.description,
             synthetic: dataset.kind === 'synthetic',
-            samples: dataset.count,
+            samples: calibration.samples,
             observer: recipe.calibration?.observer ?? backend.observer,
             skipped: [...dataset.skipped, ...(validation === undefined ? [] : accuracy.skipped)],
             cached: calibration.cached,
@@ -185,7 +185,7 @@ async function measure(
 ): Promise<Calibration> {
   // The other modes take their ranges at run time, or need none.
   if (dataset === undefined || prepared.plan.mode !== 'static')
-    return { stats: new Map(), means: new Map(), cached: false, key: '' };
+    return { stats: new Map(), means: new Map(), samples: dataset?.count ?? 0, cached: false, key: '' };
   return calibrate(prepared, dataset, job.recipe, outDir, context);
 }
 
