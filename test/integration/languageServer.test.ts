@@ -163,6 +163,7 @@ describe('quantscope lsp', { skip }, () => {
       'observer',
       'percentile',
       'seed',
+      'settled',
       'biasCorrection',
     ]);
     assert.deepEqual((await labels('backend: o')).slice(0, 2), ['ort-cpu', 'fbgemm']);
