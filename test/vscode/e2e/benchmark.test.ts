@@ -104,3 +104,22 @@ test('two runs of the tree are drawn over each other', async () => {
   await view.locator('.header', { hasText: 'mse' }).waitFor();
   await window.runCommand('View: Close All Editors');
 });
+
+test('Show Log shows what was done, Restart Engine ends what runs, and the next job works', async () => {
+  await window.explorerContextMenu('shapes.onnx', ['Quantscope', 'Quantize…']);
+  await window.notification(/Quantizing shapes.*(Calibrating|Measuring)/).waitFor({ timeout: JOB_MS });
+  await window.runCommand('Quantscope: Restart Engine');
+  await window.statusItem(/the engine starts anew with the next job/).waitFor();
+  await window.notification('Quantizing shapes').waitFor({ state: 'detached' });
+  const told = await window.notifications();
+  assert.deepEqual(
+    told.filter(({ severity }) => severity === 'error'),
+    [],
+    'what a person ended is no failure',
+  );
+  await window.explorerContextMenu('twin.onnx', ['Quantscope', 'Benchmark']);
+  await window.notification(/^twin: .* an inference/).waitFor({ timeout: JOB_MS });
+  await window.runCommand('Quantscope: Show Log');
+  // Its last lines, which are those in sight.
+  await window.page.locator('.panel .view-lines', { hasText: 'Time of one inference: median of 10 runs' }).waitFor();
+});
