@@ -1,6 +1,6 @@
 /**
  * The layers tree on the sample: it shows the report, selects together with the layer view, sorts, filters, follows
- * tensors, and pages what is long.
+ * tensors, fixes, and pages what is long. And the tree of models, whose figures lead there.
  */
 
 import * as assert from 'node:assert/strict';
@@ -20,6 +20,7 @@ const vscode = useVscode();
 const WORST = '/stage2/0/depthwise/Conv';
 /** Its scopes hold nothing else, so they have no rows of their own. */
 const FIRST = 'stem/conv/Conv';
+const RUN_MS = 120_000;
 
 let folder = '';
 let report: Report;
@@ -119,8 +120,56 @@ test('a layer leads to what makes its input and to what reads its output', async
   await window.answer(first);
   await window.contextMenu(row(first), ['Go to Producer']);
   await window.notification(`${first} reads only inputs of the model.`).waitFor();
+  await window.runCommand('Notifications: Clear All Notifications');
   await clearFilter();
   await window.runCommand('Quantscope: Sort Layers in Graph Order');
+});
+
+test('the last result of a model stands in the tree of models, and its worst layer leads to the layers', async () => {
+  const models = await window.treeRows('Models');
+  const { fp32, int8 } = report.accuracy?.top1 ?? { fp32: NaN, int8: NaN };
+  const figures = new Map(models.map(({ label, description }) => [label, description]));
+  assert.ok(figures.get('shapes.onnx')?.startsWith(`${fp32.toFixed(1)} → ${int8.toFixed(1)} %`));
+  assert.ok(figures.get('Top-1')?.startsWith(`${fp32.toFixed(1)} → ${int8.toFixed(1)} %`));
+  assert.match(figures.get('Size') ?? '', /^2\.\d\d× smaller, 160 kB → /);
+  const { quantized, fallback, float } = report.counts;
+  assert.equal(figures.get('Layers'), `${quantized} int8, ${fallback} fallback, ${float} float`);
+  await window.treeRow('Models', 'Worst layer').click();
+  await rows((found) => found.some((each) => each.selected && isOf(each, WORST)));
+});
+
+test('a fix of the tree is only written where a person never wants a run after it', async () => {
+  const recipe = path.join(folder, 'shapes.quant.yaml');
+  await window.runCommand('Quantscope: Sort Layers Worst First');
+  await rows(([first]) => isOf(first, WORST));
+  await window.contextMenu(row(WORST), ['Fix This Layer…']);
+  const [preferred = ''] = await window.picks();
+  assert.equal(preferred, `Keep "${WORST}" in float`);
+  await window.pick(preferred);
+  await window.press('shapes.quant.yaml has changed. Quantize again?', 'Never');
+  assert.match(readFileSync(recipe, 'utf8'), /^layers:\n {2}- select: \/stage2\/0\/depthwise\/Conv$/m);
+  const stale = window.webview().locator('.banner.stale', { hasText: 'The recipe has changed.' });
+  await stale.waitFor();
+
+  // The answer holds for the next fix as well, which nothing asks about.
+  const second = nameOf((await window.treeRows('Layers'))[1]);
+  await window.contextMenu(row(second), ['Keep This Layer in Float']);
+  await eventually(
+    () => readFileSync(recipe, 'utf8'),
+    (text) => text.includes(`- select: ${second}\n`),
+  );
+  assert.deepEqual(await window.notifications(), []);
+  assert.equal(read(folder).created, report.created);
+
+  // Nothing runs until it is asked for.
+  await stale.getByRole('button', { name: 'Run again' }).click();
+  const again = await eventually(
+    () => read(folder),
+    ({ created }) => created !== report.created,
+    RUN_MS,
+  );
+  assert.equal(again.layers.find(({ name }) => name === WORST)?.status, 'float');
+  await stale.waitFor({ state: 'detached' });
 });
 
 test('a tree of many layers shows more of them page by page', async () => {
