@@ -40,7 +40,9 @@ test('an empty window leads to a folder or to the sample, which opens', async ()
 test('a folder without a model offers the sample', async () => {
   const window = await vscode.open({ folder: vscode.workspace({ 'notes.txt': 'no model\n' }) });
   await window.showContainer('Quantscope');
-  assert.deepEqual((await welcome(window, 'Models', /No ONNX model was found/)).buttons, ['Try the Sample']);
+  assert.deepEqual((await welcome(window, 'Models', /No ONNX model and no recipe was found/)).buttons, [
+    'Try the Sample',
+  ]);
   await window.close();
 });
 
