@@ -6,7 +6,7 @@ import { QuantscopeError } from '../../shared/errors';
 import type { Inspection } from '../../shared/inspection';
 import type { NewRecipe } from '../../shared/newRecipe';
 import type { Recipe, TorchBackend, TorchMode } from '../../shared/recipe';
-import { folderOf, nameOf, PYTHON_SOURCE, relativePath } from '../entries';
+import { nameOf, PYTHON_SOURCE, relativePath } from '../entries';
 import { browseInterpreter, interpreterItems, keepInterpreter } from '../python/interpreters';
 import { factoriesIn, factoriesNear, kindOf, weightsNear, type SourceFactory } from '../python/modelFiles';
 import { readRecipe } from '../recipes';
@@ -211,11 +211,10 @@ function factoryChoices(factories: readonly SourceFactory[], folder: vscode.Uri)
 
 function weightsChoices(weights: readonly vscode.Uri[]): Choice<vscode.Uri | typeof NONE>[] {
   return [
-    ...weights.map((uri) => ({
-      label: `$(file-binary) ${nameOf(uri.path)}`,
-      description: vscode.workspace.asRelativePath(folderOf(uri.path)),
-      value: uri,
-    })),
+    ...weights.map((uri) => {
+      const [name, path] = [nameOf(uri.path), vscode.workspace.asRelativePath(uri)];
+      return { label: `$(file-binary) ${name}`, ...(path === name ? {} : { description: path }), value: uri };
+    }),
     separator('Other'),
     { label: '$(circle-slash) None', detail: 'The function loads them itself, or random ones will do.', value: NONE },
   ];

@@ -1,0 +1,139 @@
+/** A PyTorch model as a person meets it: from the menu of its Python file or its weights to a report. */
+
+import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import { torchPython } from '../../helpers/torch';
+import { ROOT } from '../support/package';
+import { useVscode } from '../support/session';
+import type { Workbench } from '../support/workbench';
+
+const vscode = useVscode();
+const { python, reason } = torchPython();
+
+const SAMPLES = path.join(ROOT, 'samples');
+const CALIBRATION = 24;
+const VALIDATION = 48;
+const RUN_MS = 180_000;
+/** The layer of the sample that PyTorch quantizes wrongly. */
+const LAYER = 'stage1.middle';
+
+interface Report {
+  readonly layers: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly local: { readonly sqnr: number | null } | null;
+  }[];
+}
+
+/** The network of the sample with its weights and a few of its images, and no recipe. */
+function project(): string {
+  const files: Record<string, Uint8Array> = {};
+  const take = (from: string, to: string): void => {
+    files[to] = fs.readFileSync(path.join(SAMPLES, from));
+  };
+  take('torch/shapesnet.py', 'shapesnet.py');
+  take('torch/shapesnet.pth', 'shapesnet.pth');
+  const images = (kind: string, count: number): string[] =>
+    fs
+      .readdirSync(path.join(SAMPLES, 'images', kind))
+      .sort()
+      .slice(0, count);
+  const validation = images('validation', VALIDATION);
+  for (const name of images('calibration', CALIBRATION))
+    take(`images/calibration/${name}`, `images/calibration/${name}`);
+  for (const name of validation) take(`images/validation/${name}`, `images/validation/${name}`);
+  const labels = fs.readFileSync(path.join(SAMPLES, 'images/labels.tsv'), 'utf8').split('\n');
+  const kept = labels.filter((line) => validation.includes(line.split('\t')[0] ?? ''));
+  files['images/labels.tsv'] = Buffer.from(`${kept.join('\n')}\n`);
+  return vscode.workspace(files);
+}
+
+const settings = { 'quantscope.python': python };
+const RESULT = /shapesnet: \d+ of \d+ layers in int8/;
+
+function readReport(folder: string): Report {
+  return JSON.parse(fs.readFileSync(path.join(folder, 'shapesnet.quant/report.json'), 'utf8')) as Report;
+}
+
+/** The questions from the mode on, which every PyTorch model has. */
+async function answerTheRest(window: Workbench): Promise<void> {
+  assert.equal((await window.picks())[0], 'Static, FX graph mode');
+  await window.pick('Static, FX graph mode');
+  // Only once Python has said what it has.
+  await window.quickInput.getByText('PyTorch fbgemm').waitFor({ timeout: RUN_MS });
+  assert.equal((await window.picks())[0], 'PyTorch fbgemm (x86)');
+  await window.pick('PyTorch fbgemm (x86)');
+  await window.quickInput.getByText('images/calibration').waitFor();
+  await window.pick(/images\/calibration/);
+  await window.quickInput.getByText('Guessed from the input').waitFor();
+  await window.pick('tf, any size');
+}
+
+test('from a Python file by six answers to a recipe and its report', { skip: reason }, async () => {
+  const folder = project();
+  const window = await vscode.open({ folder, settings });
+  await window.explorerContextMenu('shapesnet.py', ['Quantscope', 'Quantize…']);
+  await window.quickInput.getByText('Which function builds').or(window.quickInput.getByText('build')).first().waitFor();
+  assert.deepEqual(await window.picks(), ['build', 'ShapesNet']);
+  await window.pick('build');
+  await window.quickInput.getByText('shapesnet.pth').waitFor();
+  await window.pick('shapesnet.pth');
+  await window.quickInput.getByText('FX graph mode').waitFor();
+  await answerTheRest(window);
+  await window.notification(RESULT).waitFor({ timeout: RUN_MS });
+  const recipe = fs.readFileSync(path.join(folder, 'shapesnet.quant.yaml'), 'utf8');
+  for (const line of ['framework: torch', 'model: shapesnet.py:build', '  weights: shapesnet.pth', 'mode: static']) {
+    assert.ok(recipe.split('\n').includes(line), `${line} in\n${recipe}`);
+  }
+  const report = readReport(folder);
+  assert.ok((report.layers.find(({ name }) => name === LAYER)?.local?.sqnr ?? Infinity) < 20);
+  await window.close();
+});
+
+test('weights alone ask for the function that builds their network', { skip: reason }, async () => {
+  const folder = project();
+  const window = await vscode.open({ folder, settings });
+  const items = await window.contextMenuItems(await window.explorerRow('shapesnet.pth'), ['Quantscope']);
+  assert.deepEqual(items, ['Quantize…', 'Inspect Layers', 'Benchmark']);
+  await window.explorerContextMenu('shapesnet.pth', ['Quantscope', 'Quantize…']);
+  await window.quickInput.getByText('shapesnet.py:').first().waitFor();
+  await window.pick('build');
+  await window.quickInput.getByText('FX graph mode').waitFor();
+  await answerTheRest(window);
+  await window.notification(RESULT).waitFor({ timeout: RUN_MS });
+  assert.match(
+    fs.readFileSync(path.join(folder, 'shapesnet.quant.yaml'), 'utf8'),
+    /model: shapesnet\.py:build\n[\s\S]*weights: shapesnet\.pth/,
+  );
+  await window.close();
+});
+
+test(
+  'a Python without torch is named with what installs it, and no recipe is left behind',
+  { skip: reason },
+  async () => {
+    const folder = project();
+    const bare = path.join(folder, 'no-python');
+    const window = await vscode.open({ folder, settings: { 'quantscope.python': bare } });
+    await window.explorerContextMenu('shapesnet.pth', ['Quantscope', 'Quantize…']);
+    await window.quickInput.getByText('shapesnet.py:').first().waitFor();
+    await window.pick('build');
+    await window.quickInput.getByText('FX graph mode').waitFor();
+    await window.pick('Static, FX graph mode');
+    await window.notification(/no-python/).waitFor();
+    const [told] = await window.notifications();
+    assert.equal(told?.severity, 'error');
+    assert.ok(told.buttons.includes('Select Interpreter'));
+    assert.ok(!fs.existsSync(path.join(folder, 'shapesnet.quant.yaml')));
+    await window.close();
+  },
+);
+
+test('in a restricted workspace nothing of a Python file is run', async () => {
+  const window = await vscode.open({ folder: project(), trusted: false });
+  const items = await window.contextMenuItems(await window.explorerRow('shapesnet.py'));
+  assert.ok(!items.includes('Quantscope'), items.join());
+  await window.close();
+});
