@@ -50,11 +50,12 @@ function quantizeTwice(folder: string): void {
   }
 }
 
-async function take(window: Workbench, name: string): Promise<void> {
+/** @param part selector of what is in the picture; the whole window unless one is given */
+async function take(window: Workbench, name: string, part = 'body'): Promise<void> {
   // Off everything that answers to a pointer, and until what fades has faded.
   await window.page.mouse.move(0, 0);
   await window.page.waitForTimeout(1500);
-  const picture = await sharp(await window.page.screenshot())
+  const picture = await sharp(await window.page.locator(part).screenshot())
     .png({ palette: true, effort: 10 })
     .toBuffer();
   const file = path.join(PICTURES, `${name}.png`);
@@ -90,6 +91,32 @@ async function sideBar(session: Session, folder: string): Promise<void> {
     (rows) => rows.length > 1,
   );
   await take(window, 'side-bar');
+  await window.close();
+}
+
+/** The three trees in a side bar as narrow as many have it. */
+async function trees(session: Session, folder: string, theme: Theme): Promise<void> {
+  const window = await session.open({ folder, theme, scale: SCALE });
+  await window.showContainer('Quantscope');
+  await eventually(
+    () => window.treeRows('Runs'),
+    (rows) => rows.length > 1,
+  );
+  await take(window, `trees-${theme}`, '.part.sidebar');
+  await window.close();
+}
+
+/** What an empty window offers: its views, and the walkthrough. */
+async function start(session: Session, theme: Theme): Promise<void> {
+  const window = await session.open({ theme, scale: SCALE });
+  await window.showContainer('Quantscope');
+  await window.view('Models').locator('.welcome-view-content').first().waitFor();
+  await take(window, `welcome-${theme}`, '.part.sidebar');
+  await window.runCommand('Welcome: Open Walkthrough...');
+  await window.pick(/Quantize Your First Model/);
+  await window.page.getByText('Find the worst layer').first().waitFor();
+  await window.runCommand('View: Toggle Primary Side Bar Visibility');
+  await take(window, `walkthrough-${theme}`);
   await window.close();
 }
 
@@ -135,6 +162,12 @@ const THEMES = ['dark', 'light', 'hc-dark'] as const satisfies readonly Theme[];
 const PARTS: Readonly<Record<string, (session: Session, folder: string) => Promise<void>>> = {
   layers: async (session, folder) => {
     for (const theme of THEMES) await layerView(session, folder, theme);
+  },
+  trees: async (session, folder) => {
+    for (const theme of THEMES) await trees(session, folder, theme);
+  },
+  start: async (session) => {
+    for (const theme of THEMES) await start(session, theme);
   },
   sideBar,
   recipe,
