@@ -15,7 +15,7 @@ import { keyCommand, move, type KeyCommand, type Place } from './keyboard';
 import { Loader } from './loader';
 import { Connection } from './messages';
 import { arrange } from './order';
-import { createStore, readKept, type Kept } from './state';
+import { createStore, readKept, shownLayer, type Kept } from './state';
 import { Summary } from './summary';
 import { Table } from './table';
 import { announcement } from './text';
@@ -75,9 +75,9 @@ function attempt(work: Promise<unknown>): void {
 
 let selectTimer: ReturnType<typeof setTimeout> | undefined;
 
-/** `null` unpins. The other views follow once the choice has settled. */
+/** `null` shows the model as a whole again. The other views follow once the choice has settled. */
 function pin(layer: number | null): void {
-  store.update({ pinned: layer, ...(layer === null ? {} : { cursor: layer }) });
+  store.update({ pinned: layer, cursor: layer });
   clearTimeout(selectTimer);
   selectTimer = setTimeout(() => {
     const { report } = store.state;
@@ -205,10 +205,9 @@ function go(layer: number | null): void {
   store.update({ announcement: announcement(layers, layer) });
 }
 
-/** Opens first what is on top: a filter, then a pin. */
+/** Leaves first what is innermost: the field that is typed into, then the layer, then the filter. */
 function escape(place: Place): void {
-  const { pinned } = store.state;
-  if (place === 'text' || pinned === null) toolbar.clear();
+  if (place === 'text' || shownLayer(store.state) === null) toolbar.clear();
   else pin(null);
   if (place === 'text') table.target.focus();
   chart.hideTooltip();

@@ -97,14 +97,26 @@ export class Detail {
         'div',
         { class: 'detail-head' },
         h('h2', { text: printable(layers.name[layer]!), title: printable(layers.name[layer]!) }),
+        isPinned
+          ? null
+          : h('button', {
+              type: 'button',
+              class: 'button quiet',
+              text: 'Pin',
+              'data-key': 'pin',
+              title: 'Enter, or click the layer',
+              onclick: () => {
+                this.#actions.pin(layer);
+              },
+            }),
         h('button', {
           type: 'button',
           class: 'button quiet',
-          text: isPinned ? 'Unpin' : 'Pin',
-          'data-key': 'pin',
-          title: isPinned ? 'Esc' : 'Enter, or click the layer',
+          text: 'Whole model',
+          'data-key': 'whole',
+          title: 'Esc',
           onclick: () => {
-            this.#actions.pin(isPinned ? null : layer);
+            this.#actions.pin(null);
           },
         }),
       ),
