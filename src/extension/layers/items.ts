@@ -7,7 +7,7 @@ import type { SourceLine, Status } from '../../shared/report';
 import { VERDICT_SYMBOLS } from '../../shared/verdicts';
 import type { CommandId } from '../ids';
 import { layerUri } from './decorations';
-import { errorText, type ListedLayer, type ListedTensor } from './layerList';
+import { errorText, tensorFacts, type ListedLayer, type ListedTensor } from './layerList';
 import {
   PAGE,
   worstIn,
@@ -91,7 +91,7 @@ function layerItem(node: LayerNode, { threshold, fixable }: RowContext): vscode.
 function tensorItem({ id, tensor }: TensorNode): vscode.TreeItem {
   const item = new vscode.TreeItem(tensor.role, None);
   item.id = id;
-  item.description = tensor.facts;
+  item.description = tensorFacts(tensor);
   item.iconPath = new vscode.ThemeIcon(ROLE_ICONS[tensor.role]);
   item.contextValue = 'tensor';
   return item;
@@ -109,7 +109,7 @@ function moreItem(node: MoreNode): vscode.TreeItem {
 
 export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
   if (node.kind === 'tensor')
-    return new vscode.MarkdownString().appendText(`${printable(node.tensor.name)}\n${node.tensor.facts}`);
+    return new vscode.MarkdownString().appendText(`${printable(node.tensor.name)}\n${tensorFacts(node.tensor)}`);
   if (node.kind !== 'layer') return undefined;
   const { name, op, status, kernel, reason, local, accumulated, blame, place } = node.layer;
   // Names are a model's: as text only, never as Markdown.

@@ -7,11 +7,12 @@ import type { Report, SourceLine, Status, TensorReport } from '../../shared/repo
 import type { Culprits, LayerVerdict } from '../../shared/verdicts';
 import { placeOf } from '../python/sourceProblems';
 
-export interface ListedTensor {
-  readonly name: string;
-  readonly role: TensorReport['role'];
-  /** Shape, type, scale, zero point, range: what is known, in a line. */
-  readonly facts: string;
+/** A tensor of a report as it is, or of a look at a model, which knows its type alone. */
+export interface ListedTensor extends Pick<TensorReport, 'name' | 'role' | 'shape'> {
+  readonly type?: string;
+  readonly quantization?: TensorReport['quantization'];
+  readonly observed?: TensorReport['observed'];
+  readonly range?: TensorReport['range'];
 }
 
 export interface ListedLayer {
@@ -40,7 +41,7 @@ export function layersOfReport({ layers }: Report, culprits?: Culprits): ListedL
     op: [op, ...fused].join('+'),
     local: local === null ? undefined : (local.sqnr ?? Infinity),
     accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
-    tensors: tensors.map((tensor) => ({ name: tensor.name, role: tensor.role, facts: tensorFacts(tensor) })),
+    tensors,
     place: placeOf({ source }),
   }));
 }
@@ -58,11 +59,7 @@ export function layersOfInspection({ layers }: Inspection): ListedLayer[] {
     reason: layer.reason,
     ...{ kernel: null, local: undefined, accumulated: undefined, place: placeOf(layer) },
     tensors: (['input', 'output'] as const).flatMap((role) =>
-      layer[`${role}s`].map((tensor) => ({
-        name: tensor.name,
-        role,
-        facts: `${shape(tensor.shape)} ${printable(tensor.type)}`,
-      })),
+      layer[`${role}s`].map(({ name, shape: dims, type }) => ({ name, role, shape: dims, type })),
     ),
   }));
 }
@@ -72,12 +69,13 @@ export function errorText(value: number | undefined): string {
   return value === undefined ? '' : decibels(value === Infinity ? null : value);
 }
 
-function tensorFacts({ shape: dims, quantization, range, observed }: TensorReport): string {
-  const span = range ?? observed;
+/** Shape, type, scale, zero point, range: what is known, in a line. */
+export function tensorFacts({ shape: dims, type = 'float', quantization, range, observed }: ListedTensor): string {
+  const span = range ?? observed ?? null;
   return [
     shape(dims),
-    ...(quantization === null
-      ? ['float']
+    ...(quantization === null || quantization === undefined
+      ? [printable(type)]
       : [
           quantization.type,
           ...(quantization.scale.length > 1 ? [`${quantization.scale.length} channels`] : []),

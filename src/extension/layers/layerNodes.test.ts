@@ -102,7 +102,7 @@ test('a scope is as bad as its worst layer', () => {
 });
 
 test('neighbours are found by the tensors they share', () => {
-  const tensor = (name: string, role: 'input' | 'output') => ({ name, role, facts: '' });
+  const tensor = (name: string, role: 'input' | 'output') => ({ name, role, shape: [] });
   const first = layer('first', { tensors: [tensor('x', 'input'), tensor('y', 'output')] });
   const second = layer('second', { tensors: [tensor('y', 'input'), tensor('z', 'output')] });
   const third = layer('third', { tensors: [tensor('y', 'input'), tensor('z', 'input')] });

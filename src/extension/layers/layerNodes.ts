@@ -62,7 +62,7 @@ export class LayerNodes {
   readonly #limits = new Map<string, number>();
 
   constructor(layers: readonly ListedLayer[], order: LayerOrder, filter: LayerFilter) {
-    const kept = layers.filter((layer) => passes(layer, filter));
+    const kept = layers.filter(passes(filter));
     this.count = kept.length;
     this.#top =
       order === 'error'
@@ -189,13 +189,14 @@ function groupsOf(layers: readonly ListedLayer[]): Group {
   return root;
 }
 
-function passes({ name, op, status }: ListedLayer, { text, statuses }: LayerFilter): boolean {
-  if (statuses.length > 0 && !statuses.includes(status)) return false;
-  const searched = `${name} ${op}`.toLowerCase();
-  return text
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => searched.includes(word));
+function passes({ text, statuses }: LayerFilter): (layer: ListedLayer) => boolean {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return ({ name, op, status }) => {
+    if (statuses.length > 0 && !statuses.includes(status)) return false;
+    if (words.length === 0) return true;
+    const searched = `${name} ${op}`.toLowerCase();
+    return words.every((word) => searched.includes(word));
+  };
 }
 
 /** What was not measured comes last, in graph order. */

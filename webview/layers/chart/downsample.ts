@@ -39,16 +39,22 @@ export function linePoints(
   return points;
 }
 
-/** Leaves out points that fall on a pixel where one stands already; flat [x, y, …]. */
+/** Leaves out points that fall where one stands already; flat [x, y, …]. */
 export class PointSet {
   readonly points: number[] = [];
   readonly #taken = new Set<number>();
+  readonly #size: number;
 
   /** Of pixels of a chart up to this height. */
   static readonly #ROWS = 65_536;
 
+  /** @param size of the squares of which each takes one point, in pixels */
+  constructor(size = 1) {
+    this.#size = size;
+  }
+
   add(x: number, y: number): void {
-    const key = Math.round(x) * PointSet.#ROWS + Math.round(y);
+    const key = Math.round(x / this.#size) * PointSet.#ROWS + Math.round(y / this.#size);
     if (this.#taken.has(key)) return;
     this.#taken.add(key);
     this.points.push(x, y);

@@ -43,6 +43,10 @@ const NARROWEST_NAME = 14;
 const NAME_ANGLE = 40;
 const PER_TICK = 42;
 const DIMMED = 0.2;
+/** Layers closer than this are a cloud: points without outlines, and of the run before only its line. */
+const CROWDED = 2;
+/** A label that does not fit says nothing in less. */
+const LEAST_LABEL = 44;
 
 export function markRadius(x: ScaleX): number {
   return Math.min(5, Math.max(1.8, (x(1) - x(0)) * 0.3));
@@ -99,15 +103,15 @@ function drawGhost(painter: Painter, { layers, view, palette, accumulated }: Sce
   if (base === null) return;
   const [first, last] = layersIn(view, layers.count);
   const points = new PointSet();
-  for (let layer = first; layer <= last; layer += 1) {
+  const crowded = x(1) - x(0) < CROWDED;
+  for (let layer = first; layer <= last && !crowded; layer += 1) {
     const value = base.local[layer]!;
     // Where nothing changed the mark of this run covers it.
     if (!Number.isNaN(value) && value !== layers.local[layer]) points.add(x(layer), y(value));
   }
   painter.line(linePoints(base.accumulated, first, Math.min(last, accumulated.length - 1), x, y), {
     stroke: palette.ghost,
-    width: 1.5,
-    dash: [2, 3],
+    ...(crowded ? { width: 1 } : { width: 1.5, dash: [2, 3] }),
   });
   painter.marks('square', points.points, markRadius(x), { stroke: palette.ghost, width: 1.5 });
 }
@@ -120,6 +124,7 @@ function drawLine(painter: Painter, { layers, accumulated, view, palette }: Scen
 function drawMarks(painter: Painter, scene: Scene, x: ScaleX, y: ScaleDB): void {
   const { layers, local, accumulated, view, palette, threshold, passing } = scene;
   const [first, last] = layersIn(view, layers.count);
+  const crowded = x(1) - x(0) < CROWDED;
   const groups = new Map<string, { shape: Shape; colour: string; dimmed: boolean; set: PointSet }>();
   for (let layer = first; layer <= last; layer += 1) {
     const own = local[layer]!;
@@ -132,7 +137,7 @@ function drawMarks(painter: Painter, scene: Scene, x: ScaleX, y: ScaleDB): void 
     const key = `${status} ${colour} ${String(dimmed)}`;
     let group = groups.get(key);
     if (group === undefined) {
-      group = { shape: SHAPES[status], colour, dimmed, set: new PointSet() };
+      group = { shape: SHAPES[status], colour, dimmed, set: new PointSet(crowded ? 2 : 1) };
       groups.set(key, group);
     }
     group.set.add(x(layer), y(value));
@@ -147,7 +152,7 @@ function drawMarks(painter: Painter, scene: Scene, x: ScaleX, y: ScaleDB): void 
     const paint =
       shape === 'circle'
         ? { fill: palette.background, stroke: colour, width: 1.5, opacity }
-        : { fill: colour, stroke: palette.background, width: 0.75, opacity };
+        : { fill: colour, opacity, ...(crowded ? {} : { stroke: palette.background, width: 0.75 }) };
     painter.marks(shape, set.points, radius, paint);
   }
 }
@@ -166,8 +171,10 @@ function drawScopes(painter: Painter, scene: Scene, x: ScaleX): void {
       if (to - from < 1.5) continue;
       const [start, end, edge] = [crisp(from), crisp(to) - 1, crisp(top)];
       painter.line([start, edge + 4, start, edge, end, edge, end, edge + 4], { stroke: palette.muted, opacity: 0.7 });
-      const style = { fill: palette.muted, size: AXIS_SIZE, align: 'middle', most: to - from - 8 } as const;
-      if (style.most > 8) painter.text((from + to) / 2, top + 11, printable(run.label), style);
+      const style = { fill: palette.muted, size: AXIS_SIZE, align: 'middle', most: to - from - 6 } as const;
+      const label = printable(run.label);
+      const fits = style.most >= Math.min(LEAST_LABEL, painter.measure(label, AXIS_SIZE));
+      if (fits) painter.text((from + to) / 2, top + 11, label, style);
     }
   });
 }

@@ -12,7 +12,7 @@ const GAP = 22;
 const BARS = 30;
 const LABEL = 11;
 const WIDEST_BAR = 14;
-/** Layers closer than this leave no room for signs of what is only inherited. */
+/** Layers closer than this leave room for the signs of culprits alone. */
 const ROOM = 9;
 
 export const VERDICT_SHAPES: Readonly<Record<Exclude<Verdict, 'harmless'>, Shape>> = {
@@ -97,7 +97,7 @@ function drawSigns(
   spacing: number,
 ): void {
   for (const verdict of ['victim', 'amplifier', 'culprit'] as const) {
-    if (verdict === 'victim' && spacing < ROOM) continue;
+    if (verdict !== 'culprit' && spacing < ROOM) continue;
     const set = new PointSet();
     for (const bar of bars) if (bar.verdict === verdict) set.add(bar.x, y(bar.share));
     const paint =
