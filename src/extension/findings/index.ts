@@ -15,6 +15,7 @@ import type { Report } from '../../shared/report';
 import { explainSpeed } from '../../shared/slowness';
 import { byBlame, type Culprits } from '../../shared/verdicts';
 import { speedText } from '../figures';
+import { baseFolder } from './read';
 import type { JobContext } from '../jobs/jobRunner';
 import type { ModelEntry } from '../results';
 import { registerUserCommands, type Services } from '../services';
@@ -51,8 +52,8 @@ async function show(entry: ModelEntry, sentence: string): Promise<void> {
 /** @throws `file-not-found` where the model has not been quantized, and what the engine throws */
 export async function findCulprits(services: Services, entry: ModelEntry): Promise<Culprits | undefined> {
   if (!(await mayRun(entry))) return undefined;
-  await lastReport(services, entry);
-  const input = { ...placeOf(entry), threshold: setting('threshold', entry.model) };
+  const report = await lastReport(services, entry);
+  const input = { ...placeOf(entry, report), threshold: setting('threshold', entry.model) };
   return run(services, entry, 'Finding culprits of', 'analyze', (context) =>
     services.engine.request('culprits', input, context),
   );
@@ -65,8 +66,8 @@ export async function measurePrices(
   layer?: string,
 ): Promise<Prices | undefined> {
   if (!(await mayRun(entry))) return undefined;
-  await lastReport(services, entry);
-  const input = { ...placeOf(entry), ...(layer === undefined ? {} : { layer }) };
+  const report = await lastReport(services, entry);
+  const input = { ...placeOf(entry, report), ...(layer === undefined ? {} : { layer }) };
   return run(services, entry, 'Trying fixes of', 'tune', (context) =>
     services.engine.request('prices', input, context),
   );
@@ -93,7 +94,7 @@ export async function explainSpeedOf(services: Services, entry: ModelEntry): Pro
   const input = {
     models: [entry.model.fsPath, int8.fsPath],
     runs: setting('benchmark.runs', entry.model),
-    baseDir: placeOf(entry).baseDir,
+    baseDir: placeOf(entry, report).baseDir,
   };
   return run(services, entry, 'Timing', 'benchmark', async (context) => {
     const benchmarks: Benchmark[] = [];
@@ -141,8 +142,8 @@ async function lastReport({ results }: Services, entry: ModelEntry): Promise<Rep
   return report;
 }
 
-function placeOf({ report, recipe }: ModelEntry): { readonly report: string; readonly baseDir: string } {
-  return { report: report.fsPath, baseDir: vscode.Uri.joinPath(recipe, '..').fsPath };
+function placeOf(entry: ModelEntry, report: Report): { readonly report: string; readonly baseDir: string } {
+  return { report: entry.report.fsPath, baseDir: baseFolder(entry, report).fsPath };
 }
 
 function culpritsSentence({ name }: ModelEntry, { layers, causes }: Culprits): string {

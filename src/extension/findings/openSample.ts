@@ -4,15 +4,16 @@ import * as vscode from 'vscode';
 import { QuantscopeError } from '../../shared/errors';
 import { printable } from '../../shared/format';
 import type { Report } from '../../shared/report';
-import { folderOf } from '../entries';
 import type { ModelEntry } from '../results';
+import { baseFolder } from './read';
 import { sampleFiles } from './sampleFiles';
 
 /** @throws `file-not-found` */
-export async function openSample({ recipe }: ModelEntry, report: Report, id: string | undefined): Promise<void> {
+export async function openSample(entry: ModelEntry, report: Report, id: string | undefined): Promise<void> {
   const sources = report.recipe.calibration?.data ?? [];
-  for (const path of id === undefined ? [] : sampleFiles(sources, folderOf(recipe.path), id)) {
-    const uri = recipe.with({ path });
+  const base = baseFolder(entry, report);
+  for (const path of id === undefined ? [] : sampleFiles(sources, base.path, id)) {
+    const uri = base.with({ path });
     const found = await vscode.workspace.fs.stat(uri).then(
       ({ type }) => (type & vscode.FileType.File) !== 0,
       () => false,

@@ -13,6 +13,11 @@ export type FoundOut = { readonly [K in keyof Findings]: Findings[K] | undefined
 
 export const NOTHING_FOUND: FoundOut = { culprits: undefined, prices: undefined, speed: undefined, stamp: '' };
 
+/** Where the paths of the run's recipe start. */
+export function baseFolder({ folder, recipe }: ModelEntry, { base }: Pick<Report, 'base'>): vscode.Uri {
+  return base === undefined ? vscode.Uri.joinPath(recipe, '..') : vscode.Uri.joinPath(folder, base);
+}
+
 export async function readFindings(entry: ModelEntry, report: Report): Promise<FoundOut> {
   const hash = createHash('sha256');
   const read = async <K extends keyof Findings>(kind: K): Promise<Findings[K] | undefined> => {
