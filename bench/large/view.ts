@@ -15,7 +15,18 @@ const THEME = `:root { --vscode-editor-background: #1f1f1f; --vscode-editor-fore
   --vscode-charts-purple: #b180d7; --vscode-charts-green: #89d185; --vscode-descriptionForeground: #9d9d9d;
   --vscode-editorError-foreground: #f14c4c; --vscode-focusBorder: #0078d4; --vscode-font-family: sans-serif; }`;
 
+/** A page with what its main thread has worked, which other programs of the machine do not change much. */
+export interface View {
+  readonly page: Page;
+  /** Milliseconds from the start of its script to the frame behind the first complete drawing. */
+  readonly drawn: number;
+  /** Milliseconds of its main thread's own time so far. */
+  readonly work: () => Promise<number>;
+}
+
 export interface Frames {
+  /** Milliseconds of the main thread's own time for a frame. */
+  readonly work: number;
   readonly perSecond: number;
   /** Milliseconds between two frames. */
   readonly median: number;
@@ -47,13 +58,22 @@ function handlersOf(subject: Subject): ViewHandlers {
   };
 }
 
-/** @returns the page, and milliseconds from the start of its script to the frame behind the first complete drawing */
-export async function openView(browser: Browser, subject: Subject): Promise<{ page: Page; drawn: number }> {
+async function workOf(page: Page): Promise<View['work']> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics');
+    return 1e3 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? NaN);
+  };
+}
+
+export async function openView(browser: Browser, subject: Subject): Promise<View> {
   const page = await browser.newPage({ viewport: SIZE });
   page.on('pageerror', (error) => {
     throw error;
   });
   const handlers = handlersOf(subject);
+  const work = await workOf(page);
   await page.exposeFunction('answer', (message: unknown) => answerView(message, handlers));
   await page.setContent(`<!DOCTYPE html><html><head><style>${THEME}</style></head><body></body></html>`);
   await page.addStyleTag({ path: path.join(BUNDLE, 'layers.css') });
@@ -78,14 +98,15 @@ export async function openView(browser: Browser, subject: Subject): Promise<{ pa
   });
   await page.addScriptTag({ content: readFileSync(path.join(BUNDLE, 'layers.js'), 'utf8') });
   const drawn = await page.waitForFunction(() => (globalThis as Probe).drawn);
-  return { page, drawn: (await drawn.jsonValue()) ?? NaN };
+  return { page, work, drawn: (await drawn.jsonValue()) ?? NaN };
 }
 
 export type Action = 'zoom' | 'hover' | 'scroll';
 
 /** Does something in every frame for a while: the wheel in and out, the pointer over the chart, the table. */
-export function animate(page: Page, action: Action, milliseconds: number): Promise<Frames> {
-  return page.evaluate(
+export async function animate({ page, work }: View, action: Action, milliseconds: number): Promise<Frames> {
+  const before = await work();
+  const { gaps: count, ...frames } = await page.evaluate(
     async ({ action: what, milliseconds: duration }) => {
       const overlay = document.querySelector('.overlay')!;
       const grid = document.querySelector('.grid')!;
@@ -116,6 +137,7 @@ export function animate(page: Page, action: Action, milliseconds: number): Promi
       const quantile = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))]!;
       const whole = times.at(-1)! - times[0]!;
       return {
+        gaps: gaps.length,
         perSecond: (1e3 * gaps.length) / whole,
         median: quantile(0.5),
         p95: quantile(0.95),
@@ -124,4 +146,5 @@ export function animate(page: Page, action: Action, milliseconds: number): Promi
     },
     { action, milliseconds },
   );
+  return { ...frames, work: ((await work()) - before) / count };
 }

@@ -35,19 +35,23 @@ export interface ListedLayer {
 
 export function layersOfReport({ layers }: Report, culprits?: Culprits): ListedLayer[] {
   const verdicts = new Map(culprits?.layers.map((verdict) => [verdict.layer, verdict]));
-  return layers.map(({ name, op, fused, scope, status, reason, kernel, local, accumulated, tensors, source }) => ({
-    ...{ name, scope, status, reason, kernel },
-    ...blameOf(verdicts.get(name)),
-    op: [op, ...fused].join('+'),
-    local: local === null ? undefined : (local.sqnr ?? Infinity),
-    accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
-    tensors,
-    place: placeOf({ source }),
-  }));
-}
-
-function blameOf(found: LayerVerdict | undefined): Pick<ListedLayer, 'blame'> {
-  return found === undefined ? {} : { blame: { verdict: found.verdict, why: found.why } };
+  return layers.map((layer) => {
+    const { name, op, fused, local, accumulated } = layer;
+    const found = verdicts.get(name);
+    const listed: ListedLayer = {
+      name,
+      op: fused.length === 0 ? op : [op, ...fused].join('+'),
+      scope: layer.scope,
+      status: layer.status,
+      reason: layer.reason,
+      kernel: layer.kernel,
+      local: local === null ? undefined : (local.sqnr ?? Infinity),
+      accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
+      tensors: layer.tensors,
+      place: placeOf(layer),
+    };
+    return found === undefined ? listed : { ...listed, blame: { verdict: found.verdict, why: found.why } };
+  });
 }
 
 export function layersOfInspection({ layers }: Inspection): ListedLayer[] {
