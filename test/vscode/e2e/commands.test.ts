@@ -12,7 +12,8 @@ const titles = new Map(manifest.contributes.commands.map(({ command, title }) =>
 test('a model has a Quantscope menu in the explorer', async () => {
   const window = await vscode.open({ folder: vscode.sample() });
   const model = await window.explorerRow('shapes.onnx');
-  const expected = ['quantize', 'inspect', 'openLayerView', 'benchmark', 'benchmarkPair', 'openRecipe'];
+  const analyses = ['quantize', 'inspect', 'openLayerView', 'findCulprits', 'tune'];
+  const expected = [...analyses, 'benchmark', 'benchmarkPair', 'openRecipe'];
   assert.deepEqual(
     await window.contextMenuItems(model, ['Quantscope']),
     expected.map((name) => titles.get(`quantscope.${name}`)),
