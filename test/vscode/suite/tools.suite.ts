@@ -8,7 +8,7 @@ import manifest from '../../../package.json';
 const RECIPE = 'shapes.quant.yaml';
 const BAD_LAYER = '/stage2/0/depthwise/Conv';
 /** Calibration and kernels on a busy machine. */
-const RUN_MS = 300_000;
+const RUN_MS = 120_000;
 
 /** What VS Code 1.95 and newer have, and the types of our oldest do not know. */
 interface LanguageModels {
