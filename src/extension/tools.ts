@@ -149,8 +149,13 @@ function windowHost(services: Services, effect: Effect, token: vscode.Cancellati
 /** @throws `file-not-found` where the recipe has not been run */
 async function reportOf({ results }: Services, uri: vscode.Uri): Promise<vscode.Uri> {
   if (isRecipe(uri)) {
-    const { report, hasReport } = await results.entryOf(uri);
-    if (hasReport) return report;
+    const { report } = await results.entryOf(uri);
+    // Asked of the disk: what the store knows of a run that has just ended may be older.
+    const exists = await vscode.workspace.fs.stat(report).then(
+      () => true,
+      () => false,
+    );
+    if (exists) return report;
     throw new QuantscopeError('file-not-found', 'This recipe has not been run yet, so there is no report.', {
       hint: 'Run it first, with the tool `run`.',
     });
