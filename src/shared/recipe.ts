@@ -220,7 +220,15 @@ export const torchSchema = z
     epochs: positiveInt
       .optional()
       .describe('For mode qat without `train`: passes over the calibration data. Default 8.'),
-    'learning-rate': z.number().positive().optional().describe('For mode qat without `train`. Default 1e-4.'),
+    onnx: z
+      .boolean()
+      .optional()
+      .describe('Also write the int8 model as ONNX in QDQ form, where torch can export it. Default false.'),
+    'learning-rate': z
+      .number()
+      .positive()
+      .optional()
+      .describe('For mode qat without `train`: at the start, falling to 0. Default 3e-4.'),
   })
   .describe('What only PyTorch models have.');
 export type TorchSettings = z.infer<typeof torchSchema>;

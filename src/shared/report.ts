@@ -170,6 +170,8 @@ export interface Report {
     readonly cpu: string;
     /** Whether u8×s8 products saturate on the CPU of this run, as measured. */
     readonly saturates: boolean;
+    /** Of PyTorch: the engines of this build, each with what its products do on this CPU. */
+    readonly engines?: readonly { readonly id: string; readonly saturates: boolean }[];
     readonly isa: string;
     readonly threads: number;
     readonly platform: string;

@@ -237,13 +237,28 @@ test('fixes of the whole model', () => {
 });
 
 test('PyTorch: weights per channel where its observers can, never for a transposed convolution or a recurrent module', () => {
+  const environment = { saturates: false } as Report['environment'];
   const torch = (op: string, mode: Report['mode'] = 'static'): Report => {
     const perTensor = layer('a', { op, tensors: [weight(null)] });
-    const made = report([perTensor, ...others], { framework: 'torch', backend: 'qnnpack', mode });
+    const made = report([perTensor, ...others], { framework: 'torch', backend: 'qnnpack', mode, environment });
     return Object.fromEntries(Object.entries(made).filter(([key]) => key !== 'target')) as unknown as Report;
   };
   assert.ok(kinds(torch('Conv2d')).includes('per-channel'));
   assert.ok(suggestRecipeFixes(torch('Conv2d')).some(({ kind }) => kind === 'per-channel'));
   assert.ok(!kinds(torch('ConvTranspose2d')).includes('per-channel'));
   assert.ok(!kinds(torch('LSTM', 'dynamic')).includes('per-channel'));
+});
+
+test('PyTorch: the backend whose integers its kernels can take on this CPU', () => {
+  const backends = (backend: Report['backend'], onednn: boolean, settings: Partial<Report> = {}): unknown[] => {
+    const engines = ['fbgemm', 'onednn'].map((id) => ({ id, saturates: id === 'onednn' && onednn }));
+    const environment = { engines, saturates: onednn && backend === 'onednn' } as unknown as Report['environment'];
+    const of = report(others, { framework: 'torch', backend, environment, ...settings });
+    return suggestRecipeFixes(of).flatMap(({ change }) => (change.kind === 'backend' ? [change.backend] : []));
+  };
+  assert.deepEqual(backends('fbgemm', false), ['onednn']);
+  assert.deepEqual(backends('fbgemm', true), []);
+  assert.deepEqual(backends('onednn', true), ['fbgemm']);
+  assert.deepEqual(backends('onednn', false), []);
+  assert.deepEqual(backends('fbgemm', false, { mode: 'dynamic' }), []);
 });

@@ -147,7 +147,10 @@ function rangeFixes(report: Report, layer: LayerReport): Suggestion[] {
     if (observer === undefined) continue;
     const entry = { select: producer.name, observer };
     const title = `Choose the range of "${producer.name}" by ${observer}`;
-    byProducer.set(producer.name, override('layer-observer', title, rangeDetail(tensor, current, observer), entry));
+    byProducer.set(
+      producer.name,
+      override('layer-observer', title, rangeDetail(report, tensor, current, observer), entry),
+    );
   }
   return [...byProducer.values()];
 }
@@ -166,7 +169,12 @@ function kept({ observed, range }: TensorReport): number {
   return span > 0 ? (Math.max(range.max, 0) - Math.min(range.min, 0)) / span : 1;
 }
 
-function rangeDetail(tensor: TensorReport, current: ObserverId, other: ObserverId): string {
+/** PyTorch's observers keep a range and no histogram, so that another observer means to calibrate anew. */
+function observerCost({ framework }: Report): string {
+  return framework === 'torch' ? 'It costs no time' : 'It costs no time and needs no new calibration';
+}
+
+function rangeDetail(report: Report, tensor: TensorReport, current: ObserverId, other: ObserverId): string {
   const share = kept(tensor);
   const now =
     share < 0.995
@@ -176,17 +184,17 @@ function rangeDetail(tensor: TensorReport, current: ObserverId, other: ObserverI
     mse: 'mse looks for the range with the smallest error',
     'min-max': 'min-max clips nothing',
   };
-  return `Now ${now}; ${then[other] ?? `${other} chooses another range`}. It costs no time and needs no new calibration.`;
+  return `Now ${now}; ${then[other] ?? `${other} chooses another range`}. ${observerCost(report)}.`;
 }
 
-function observerFixes({ mode, framework, recipe }: Report, current: ObserverId): Suggestion[] {
+function observerFixes(report: Report, current: ObserverId): Suggestion[] {
+  const { mode, recipe } = report;
   if (mode !== 'static' || current === 'mse') return [];
-  const price = 'It costs no time and needs no new calibration.';
+  const price = `${observerCost(report)}.`;
   const detail = `mse looks for the range with the smallest error in every tensor, where ${current} does not. ${price}`;
   const mse = { kind: 'observer', title: 'Choose all ranges by mse', detail } as const;
   const level = current === 'percentile' ? recipe.calibration?.percentile : undefined;
-  // PyTorch's observers know no levels.
-  const levels = framework === 'torch' || level !== undefined ? [] : PERCENTILES.slice(1);
+  const levels = level !== undefined ? [] : PERCENTILES.slice(1);
   return [
     { ...mse, change: { kind: 'observer', observer: 'mse' } },
     ...levels.map((percentile): Suggestion => {
@@ -240,11 +248,29 @@ function weightsPerChannel(layers: readonly LayerReport[]): Suggestion {
 }
 
 /** PyTorch's x86 backends leave half of the integers unused, against sums that overflow. */
-function moreLevels({ backend, target, environment }: Report): Suggestion[] {
+function moreLevels(report: Report): Suggestion[] {
+  if (report.framework === 'torch') return torchBackends(report);
+  const { backend, target, environment } = report;
   if (target === undefined || target.levels >= 256 || backend === 'ort-cpu') return [];
   const safe = environment.saturates ? '; overflow is prevented in the weights of the channels that need it' : '';
   const detail = `${backend} uses ${target.levels} integers for activations, ort-cpu 256${safe}.`;
   return [useBackend('ort-cpu', detail)];
+}
+
+/** Between those of the same build of torch: as many integers as its kernels can take on this CPU, and no more. */
+function torchBackends({ backend, mode, recipe, environment }: Report): Suggestion[] {
+  if (mode === 'dynamic' || weightOverride(recipe.weights).reduceRange !== undefined) return [];
+  const engines = environment.engines ?? [];
+  const narrow = backend === 'fbgemm' || backend === 'x86';
+  if (narrow && engines.some(({ id, saturates }) => id === 'onednn' && !saturates)) {
+    const detail = `${backend} uses 128 integers for activations, onednn 256, which is safe on this CPU.`;
+    return [useBackend('onednn', detail)];
+  }
+  if (!narrow && environment.saturates && engines.some(({ id }) => id === 'fbgemm')) {
+    const detail = `Sums of ${backend} overflow 16 bits on this CPU; fbgemm uses 128 integers for activations, which never do.`;
+    return [useBackend('fbgemm', detail)];
+  }
+  return [];
 }
 
 function useBackend(backend: BackendId, detail: string): Suggestion {

@@ -5,10 +5,14 @@ import type { Settings } from './settings';
 
 /** A sound int8 layer has 20 dB and more; what a faulty kernel computes has hardly to do with its input. */
 const BROKEN_DB = 20;
+/** Sums that overflow here and there leave more; with all eight bits a sound layer has more still. */
+const OVERFLOWING_DB = 25;
 
 interface Fault {
   readonly id: string;
-  readonly matches: (layer: LayerReport, settings: Settings) => boolean;
+  /** Below how many dB the fault shows. */
+  readonly below: number;
+  readonly matches: (layer: LayerReport, settings: Settings, saturates: boolean) => boolean;
   readonly what: string;
   readonly fix: (layers: readonly LayerReport[]) => string;
 }
@@ -23,34 +27,41 @@ const keepFloat = (layers: readonly LayerReport[]): string => {
 const FAULTS: readonly Fault[] = [
   {
     id: 'prelu',
+    below: BROKEN_DB,
     matches: ({ op, status }) => status === 'quantized' && op === 'PReLU',
     what: 'the slopes of a quantized PReLU are never observed and come out as 0 or wrong (torch 1.13 to 2.15)',
     fix: keepFloat,
   },
   {
     id: 'qnnpack-clamp',
+    below: BROKEN_DB,
     matches: ({ op, status }, { engine }) => status === 'quantized' && engine === 'qnnpack' && CLAMPS.has(op),
     what: 'the clamp kernel of qnnpack reads tensors in the layout channels_last wrongly',
     fix: keepFloat,
   },
   {
     id: 'onednn-range',
-    matches: ({ op, status }, { engine, backend, global }) =>
+    below: OVERFLOWING_DB,
+    matches: ({ op, status }, { backend, global }, saturates) =>
       status === 'quantized' &&
-      engine !== 'qnnpack' &&
+      saturates &&
       (backend === 'onednn' || backend === 'qnnpack') &&
       global.reduceRange !== true &&
       /^(?:Conv|Linear|conv|linear)/.test(op),
-    what: 'with eight-bit activations, pairs of products overflow 16 bits on a CPU without VNNI',
+    what: 'with eight-bit activations, pairs of products overflow 16 bits on this CPU, which has no VNNI',
     fix: () => 'Use `backend: fbgemm`, or `weights: { reduceRange: true }`.',
   },
 ];
 
-/** One sentence for each fault that shows: kernels that are wrong in principle but right on this data are not named. */
-export function faultWarnings(layers: readonly LayerReport[], settings: Settings): string[] {
-  const broken = layers.filter(({ local }) => local?.sqnr !== null && local !== null && local.sqnr < BROKEN_DB);
-  return FAULTS.flatMap(({ matches, what, fix }) => {
-    const found = broken.filter((layer) => matches(layer, settings));
+/**
+ * One sentence for each fault that shows: kernels that are wrong in principle but right on this data are not named.
+ * @param saturates whether the products of the engine overflow 16 bits on this CPU, as measured
+ */
+export function faultWarnings(layers: readonly LayerReport[], settings: Settings, saturates: boolean): string[] {
+  return FAULTS.flatMap(({ below, matches, what, fix }) => {
+    const found = layers.filter(
+      (layer) => (layer.local?.sqnr ?? Infinity) < below && matches(layer, settings, saturates),
+    );
     if (found.length === 0) return [];
     const names = found.slice(0, 3).map(({ name, local }) => `${name} (${local!.sqnr!.toFixed(1)} dB)`);
     const more = found.length > 3 ? ` and ${found.length - 3} more` : '';

@@ -113,7 +113,12 @@ function inspectionOf(settings: Settings, check: Check, loaded: Loaded, found: C
     },
     backend: settings.backend,
     guess: guessForInputs(loaded.inputs),
-    machine: { cpu: os.cpus()[0]?.model ?? os.arch(), isa: os.arch(), saturates: false, engines: check.engines },
+    machine: {
+      cpu: os.cpus()[0]?.model ?? os.arch(),
+      isa: os.arch(),
+      saturates: loaded.saturates[settings.engine] === true,
+      engines: check.engines,
+    },
     layers,
     counts: { quantize, float: layers.length - quantize },
     normalization: [],

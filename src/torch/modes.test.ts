@@ -1,61 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import * as os from 'node:os';
-import * as path from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
+import { runPython } from '../../test/helpers/torch';
+import {
+  IMAGES,
+  WORDS,
+  equalsByHand,
+  folder,
+  python,
+  quantize,
+  reason,
+  reproduces,
+  statusOf,
+} from '../../test/helpers/torchModes';
 import type { Recipe } from '../shared/recipe';
-import type { Report } from '../shared/report';
-import { floatArray, npyBytes, torchPython } from '../../test/helpers/torch';
 import { quantizeTorch } from './quantize';
-
-const FIXTURE = path.resolve(__dirname, '../../test/fixtures/torch/modes.py');
-const { python, reason } = torchPython();
-
-let folder: string;
-before(() => {
-  folder = mkdtempSync(path.join(os.tmpdir(), 'quantscope-modes-'));
-  cpSync(FIXTURE, path.join(folder, 'modes.py'));
-  writeFileSync(path.join(folder, 'words.npy'), npyBytes([8, 7, 12], floatArray(8 * 7 * 12, 3)));
-  writeFileSync(path.join(folder, 'images.npy'), npyBytes([20, 3, 16, 16], floatArray(20 * 3 * 16 * 16, 5)));
-});
-after(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const quantize = (
-  model: string,
-  mode: Recipe['mode'],
-  data: string,
-  more: Partial<Recipe> = {},
-  log?: (line: string) => void,
-): Promise<Report> => {
-  const torch = { python, ...(data === 'words.npy' ? {} : { inputs: [['batch', 3, 16, 16]] }), ...more.torch };
-  const recipe: Recipe = { framework: 'torch', model: `modes.py:${model}`, backend: 'fbgemm', ...more, torch };
-  return quantizeTorch(
-    { recipe: { ...recipe, mode, calibration: { data } }, baseDir: folder, outDir: path.join(folder, model) },
-    { trusted: true, threads: 1, ...(log === undefined ? {} : { log }) },
-  );
-};
-
-const statusOf = (report: Report): Readonly<Record<string, string>> =>
-  Object.fromEntries(report.layers.map(({ name, status }) => [name, status]));
-
-/** Whether the saved model computes on the data what Python statements leave in `q`. */
-function equalsByHand(report: Report, data: string, statements: string): boolean {
-  const code = `
-import copy, numpy as np, torch, modes
-from torch import nn
-torch.backends.quantized.engine = "fbgemm"
-torch.set_num_threads(1)
-rows = [torch.from_numpy(row[None]) for row in np.load(${JSON.stringify(data)})]
-${statements}
-with torch.no_grad():
-    saved = torch.jit.load(${JSON.stringify(report.quantized!.path)})
-    print(all(torch.equal(saved(x), q(x)) for x in rows))`;
-  const options = { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] as ('ignore' | 'pipe' | 'inherit')[] };
-  return execFileSync(python, ['-W', 'ignore', '-c', code], options).toString().trim() === 'True';
-}
 
 describe('dynamic', { skip: reason }, () => {
   test('LSTM, GRU and Linear as quantize_dynamic makes them, the rest in float', async () => {
@@ -70,6 +28,7 @@ describe('dynamic', { skip: reason }, () => {
     }
     const byHand = `q = torch.ao.quantization.quantize_dynamic(modes.tagger(), {nn.Linear, nn.LSTM, nn.GRU})`;
     assert.ok(equalsByHand(report, 'words.npy', byHand));
+    assert.ok(reproduces(report, WORDS));
   });
 
   test('an excluded layer stays in float', async () => {
@@ -89,7 +48,6 @@ describe('eager', { skip: reason }, () => {
       assert.equal(layer?.status, 'quantized', name);
       assert.ok((layer.local?.sqnr ?? 0) > 20, `${name}: ${layer.local?.sqnr} dB`);
     }
-    assert.ok(!existsSync(path.join(folder, 'stubbed/reproduce.py')));
     const byHand = `
 from torch.ao.quantization import convert, get_default_qconfig_mapping, prepare
 q = modes.stubbed()
@@ -100,6 +58,35 @@ with torch.no_grad():
     for x in rows: q(x)
 convert(q, inplace=True)`;
     assert.ok(equalsByHand(report, 'images.npy', byHand));
+    assert.ok(reproduces(report, IMAGES));
+  });
+
+  test('a layer between others in int8 stays in float, another has an observer of its own', async () => {
+    const layers = [
+      { select: 'conv2', quantize: false },
+      { select: 'fc', observer: 'min-max' as const },
+    ];
+    const report = await quantize('stubbed', 'eager', 'images.npy', { layers });
+    const kept = report.layers.find(({ name }) => name === 'conv2');
+    assert.deepEqual([kept?.status, kept?.reason, kept?.kernel], ['float', 'excluded', 'Conv2d']);
+    assert.deepEqual([statusOf(report)['conv1'], statusOf(report)['fc']], ['quantized', 'quantized']);
+    const byHand = `
+from torch.ao.quantization import DeQuantStub, MinMaxObserver, QConfig, QuantStub, convert, get_default_qconfig_mapping, prepare
+q = modes.stubbed()
+q.fuse_model()
+q.qconfig = ordinary = get_default_qconfig_mapping("fbgemm").global_qconfig
+observer = MinMaxObserver.with_args(dtype=torch.quint8, reduce_range=True)
+q.fc.qconfig = QConfig(activation=observer, weight=ordinary.weight)
+q.conv2.qconfig = None
+q.conv2 = nn.Sequential(DeQuantStub(), q.conv2, QuantStub())
+prepare(q, inplace=True)
+with torch.no_grad():
+    for x in rows: q(x)
+convert(q, inplace=True)`;
+    assert.ok(equalsByHand(report, 'images.npy', byHand));
+    assert.ok(reproduces(report, IMAGES));
+    const plus = { layers: [{ select: 'op:add', quantize: false }] };
+    await assert.rejects(quantize('stubbed', 'eager', 'images.npy', plus), { message: /DeQuantStub before it/u });
   });
 
   test('a missing stub is named with its layer and line', async () => {
@@ -115,43 +102,33 @@ convert(q, inplace=True)`;
   });
 });
 
-describe('quantization-aware training', { skip: reason }, () => {
-  test('distillation keeps the best state, and ends early where nothing improves', async () => {
-    const lines: string[] = [];
-    const torch = { epochs: 4, 'learning-rate': 1e-3 };
-    const report = await quantize('plain', 'qat', 'images.npy', { torch }, (line) => lines.push(line));
-    const losses = lines.flatMap((line) => /loss (\S+?)(, best)?$/u.exec(line)?.slice(1, 3) ?? []);
-    assert.ok(losses.length >= 4, lines.join('\n'));
-    const bests = lines.filter((line) => line.endsWith(', best')).map((line) => Number(/loss ([^,]+)/u.exec(line)![1]));
-    assert.deepEqual(
-      bests,
-      bests.toSorted((a, b) => b - a),
-    );
-    assert.deepEqual([statusOf(report)['conv'], statusOf(report)['fc']], ['quantized', 'quantized']);
-    // A rate that destroys the model: three passes without a better one end it, and the state before them is kept.
-    lines.length = 0;
-    const ruined = await quantize(
-      'plain',
-      'qat',
-      'images.npy',
-      { torch: { epochs: 20, 'learning-rate': 100 } },
-      (line) => lines.push(line),
-    );
-    assert.equal(lines.filter((line) => line.startsWith('training, pass')).length, 4, lines.join('\n'));
-    assert.ok((ruined.outputs[0]?.error.sqnr ?? 0) > 20);
-  });
-
-  test("the user's own function trains", async () => {
-    const report = await quantize('plain', 'qat', 'images.npy', { torch: { train: 'modes.py:train' } });
+describe('TorchScript', { skip: reason }, () => {
+  test('the same bits as quantize_jit by hand, its operators, and what it cannot tell', async () => {
+    const save = 'import torch, modes; torch.jit.save(torch.jit.script(modes.activated()), "scripted.pt")';
+    runPython(python, folder, '-c', save);
+    const torch = { python, inputs: [['batch', 3, 16, 16]] };
+    const recipe: Recipe = { framework: 'torch', model: 'scripted.pt', torch, backend: 'fbgemm' };
+    const job = { recipe: { ...recipe, calibration: { data: 'images.npy' } }, baseDir: folder };
+    const report = await quantizeTorch(job, { trusted: true, threads: 1 });
     const byHand = `
-from torch.ao.quantization import get_default_qat_qconfig_mapping
-from torch.ao.quantization.quantize_fx import convert_fx, prepare_qat_fx
-torch.manual_seed(0)
-q = prepare_qat_fx(modes.plain().train(), get_default_qat_qconfig_mapping("fbgemm"), (rows[0],)).eval()
+from torch.ao.quantization import get_default_qconfig
+from torch.ao.quantization.quantize_jit import convert_jit, prepare_jit
+q = prepare_jit(torch.jit.load("scripted.pt"), {"": get_default_qconfig("fbgemm")})
 with torch.no_grad():
     for x in rows: q(x)
-modes.train(q.train())
-q = convert_fx(q.eval()).eval()`;
+q = convert_jit(q)`;
     assert.ok(equalsByHand(report, 'images.npy', byHand));
+    assert.equal(report.layers.filter(({ op, status }) => op === 'conv2d' && status === 'quantized').length, 4);
+    const status = statusOf(report);
+    assert.deepEqual(
+      [status['leaky_relu'], status['max_pool2d'], status['prelu']],
+      ['quantized', 'quantized', 'fallback'],
+    );
+    assert.match(report.warnings.join(), /quantize_jit.*but not the error of each/u);
+    assert.ok((report.outputs[0]?.error.sqnr ?? 0) > 10);
+    assert.ok(reproduces(report, IMAGES));
+    const layers = [{ select: 'conv2d', quantize: false }];
+    const refused = quantizeTorch({ ...job, recipe: { ...job.recipe, layers } }, { trusted: true });
+    await assert.rejects(refused, { code: 'plan-impossible', message: /takes no `layers`/u });
   });
 });

@@ -1,9 +1,15 @@
-/** A loaded model, prepared in the worker by what a recipe says of its layers. */
+/** A model in the worker: loaded, and prepared by what a recipe says of its layers. */
 
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import * as path from 'node:path';
 import type { Dataset } from '../core/data/types';
+import type { QuantizeJob } from '../core/pipeline/types';
+import { QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
 import { firstOf } from './data';
-import { preparedSchema, type PreparedModel } from './protocol';
+import { loadedSchema, preparedSchema, type Loaded, type PreparedModel } from './protocol';
+import type { Source } from './report';
 import { resolveTorchOverrides } from './selectors';
 import { overrideSettings, type LayerSettings, type Settings } from './settings';
 import type { TorchWorker } from './worker';
@@ -46,4 +52,47 @@ export async function prepareModel(
   const found = resolveTorchOverrides(entries, plain.layers);
   const overrides = new Map([...found].map(([name, override]) => [name, overrideSettings(override)]));
   return { prepared: await prepare(overrides), overrides };
+}
+
+/** @throws `plan-impossible` for what TorchScript cannot be given */
+export async function loadModel(
+  worker: TorchWorker,
+  { recipe, baseDir }: QuantizeJob,
+  { engine, mode, leaves }: Settings,
+  threads: number | undefined,
+): Promise<Loaded> {
+  const loaded = await worker.ask(loadedSchema, {
+    method: 'load',
+    params: {
+      model: recipe.model,
+      weights: recipe.torch?.weights ?? null,
+      base: path.resolve(baseDir),
+      inputs: recipe.torch?.inputs ?? null,
+      threads: threads ?? null,
+      engine,
+    },
+  });
+  const impossible = [
+    ...(mode === 'static' ? [] : [`\`mode: ${mode}\``]),
+    ...((recipe.layers ?? []).length === 0 ? [] : ['`layers`']),
+    ...(leaves.length === 0 ? [] : ['`torch.leaves`']),
+  ];
+  if (loaded.kind !== 'torchscript' || impossible.length === 0) return loaded;
+  throw new QuantscopeError('plan-impossible', `TorchScript takes no ${impossible.join(', ')}.`, {
+    hint: 'Name the factory of the module, `file.py:factory`, instead: FX can do all of it.',
+  });
+}
+
+/** The files that the model was read from, together. */
+export async function sourceOf({ files }: Loaded): Promise<Source> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const file of files) {
+    const content = await readFile(file);
+    hash.update(content);
+    bytes += content.length;
+  }
+  const [source] = files;
+  if (source === undefined) throw new QuantscopeError('internal', 'The model was read from no file.');
+  return { source, sha256: hash.digest('hex'), bytes };
 }

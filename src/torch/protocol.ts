@@ -1,6 +1,7 @@
 /** What driver and worker say to each other, one JSON object a line; see `worker/wire.py`. */
 
 import { z } from 'zod';
+import { OBSERVERS } from '../shared/recipeValues';
 
 const ratio = z.number().nullable();
 const place = z.object({ file: z.string(), line: z.number(), text: z.string().default('') });
@@ -49,6 +50,8 @@ export const loadedSchema = z.object({
   /** Of parameters and buffers. */
   bytes: z.number(),
   threads: z.number(),
+  /** By engine: whether its u8×s8 products overflow 16 bits on this CPU. */
+  saturates: z.record(z.string(), z.boolean()),
 });
 
 export type Loaded = z.infer<typeof loadedSchema>;
@@ -63,9 +66,17 @@ export const preparedSchema = z.object({
 export type PreparedModel = z.infer<typeof preparedSchema>;
 
 export const calibratedSchema = z.object({ samples: z.number() });
-/** The loss on the samples held out, and whether it is the least so far. */
-export const distilledSchema = z.object({ loss: z.number().nullable(), best: z.boolean() });
+/** The loss on the samples held out, whether it is the least so far, and whether the training is over. */
+export const distilledSchema = z.object({
+  epoch: z.number(),
+  loss: z.number().nullable(),
+  best: z.boolean(),
+  ended: z.boolean(),
+});
 export const convertedSchema = z.object({ bytes: z.number() });
+
+/** What hindered the export to ONNX; `null` where it was written. */
+export const exportedSchema = z.object({ problem: z.string().nullable() });
 
 const error = z.object({
   sqnr: ratio,
@@ -78,6 +89,14 @@ const quantization = z.object({
   scale: z.array(z.number()),
   zeroPoint: z.array(z.number()),
   axis: z.number().nullable(),
+});
+
+const choice = z.object({
+  observer: z.enum(OBSERVERS).nullable(),
+  percentile: z.number(),
+  qmin: z.number(),
+  qmax: z.number(),
+  symmetric: z.boolean(),
 });
 
 export const layerSchema = z.object({
@@ -104,6 +123,7 @@ export const layerSchema = z.object({
       observed: span.nullable(),
       range: span.nullable(),
       quantization: quantization.nullable(),
+      chosenBy: choice.optional(),
     }),
   ),
 });

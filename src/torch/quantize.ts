@@ -1,21 +1,22 @@
 /** The way of the data for a PyTorch model: load → prepare → calibrate → convert → analyze → evaluate → verify → report. */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import * as path from 'node:path';
 import { StageClock } from '../core/pipeline/stageClock';
 import type { JobContext, QuantizeJob } from '../core/pipeline/types';
 import { writeFileAtomic } from '../core/files';
 import { REPORT_FILE } from '../core/reportFile';
 import { removeStaleTemporaries, temporaryName } from '../core/staleFiles';
-import { QuantscopeError, throwIfCancelled } from '../shared/errors';
+import { throwIfCancelled } from '../shared/errors';
 import type { Report } from '../shared/report';
 import { openData } from './data';
 import { openWorker } from './environment';
 import { modelName } from './names';
 import { measureAccuracy, measureLatency } from './measure';
-import { prepareModel } from './prepare';
-import { analyzedSchema, calibratedSchema, convertedSchema, loadedSchema, type Check, type Loaded } from './protocol';
+import { loadModel, prepareModel, sourceOf } from './prepare';
+import { analyzedSchema, calibratedSchema, convertedSchema, exportedSchema, type Check, type Loaded } from './protocol';
 import { makeReport, type Files } from './report';
 import { reproductionScript } from './reproduce';
 import { checkEngine, mismatchWarnings, settingsOf, type Settings } from './settings';
@@ -76,40 +77,34 @@ class TorchRun {
     for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
     const target = path.join(outDir, `${name}.int8.pt`);
     const temporary = temporaryName(target);
+    const onnx = path.join(outDir, `${name}.int8.onnx`);
+    const temporaryOnnx = temporaryName(onnx);
     try {
-      const { report, script } = await this.#measure(temporary, target);
+      const { report, script } = await this.#measure(temporary, target, temporaryOnnx);
       throwIfCancelled(this.#context.signal);
       await rename(temporary, target);
+      // Of an earlier run, it would not be the model of this report.
+      await rm(onnx, { force: true });
+      if (existsSync(temporaryOnnx)) await rename(temporaryOnnx, onnx);
       const text = `${JSON.stringify(report, null, 1)}\n`;
-      const reproduction = path.join(outDir, 'reproduce.py');
-      if (script === undefined) await rm(reproduction, { force: true });
-      else await writeFileAtomic(reproduction, script);
+      await writeFileAtomic(path.join(outDir, 'reproduce.py'), script);
       await writeFileAtomic(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
       await writeFileAtomic(path.join(outDir, REPORT_FILE), text);
       return report;
     } finally {
-      await rm(temporary, { force: true });
+      for (const file of [temporary, temporaryOnnx]) await rm(file, { force: true });
     }
   }
 
   async #measure(
     temporary: string,
     target: string,
-  ): Promise<{ readonly report: Report; readonly script: string | undefined }> {
+    onnx: string,
+  ): Promise<{ readonly report: Report; readonly script: string }> {
     const { recipe, baseDir } = this.#job;
     const worker = this.#worker;
     const { signal } = this.#context;
-    const loaded = await worker.ask(loadedSchema, {
-      method: 'load',
-      params: {
-        model: recipe.model,
-        weights: recipe.torch?.weights ?? null,
-        base: path.resolve(baseDir),
-        inputs: recipe.torch?.inputs ?? null,
-        threads: this.#context.threads ?? null,
-        engine: this.#settings.engine,
-      },
-    });
+    const loaded = await loadModel(worker, this.#job, this.#settings, this.#context.threads);
     const data = await openData(this.#job, loaded, this.#context);
     this.#stages.enter('plan');
     const { prepared, overrides } = await prepareModel(worker, recipe, this.#settings, data.calibration, signal);
@@ -141,7 +136,8 @@ class TorchRun {
       baseDir,
       context: this.#context,
     });
-    const warnings = [...mismatchWarnings(this.#settings), ...saved];
+    const exported = recipe.torch?.onnx === true ? await exportOnnx(worker, onnx) : [];
+    const warnings = [...mismatchWarnings(this.#settings), ...saved, ...exported];
     const report = makeReport({
       job: this.#job,
       settings: this.#settings,
@@ -160,31 +156,25 @@ class TorchRun {
     });
     return {
       report,
-      script:
-        this.#settings.mode === 'static'
-          ? await reproductionScript(worker, this.#job, loaded, data.calibration, path.dirname(target))
-          : undefined,
+      script: await reproductionScript(worker, this.#job, loaded, data.calibration, path.dirname(target)),
     };
   }
 }
 
+/** Warnings where it could not be written, which the TorchScript model does not suffer from. */
+async function exportOnnx(worker: TorchWorker, file: string): Promise<string[]> {
+  const { problem } = await worker.ask(exportedSchema, { method: 'export', params: { path: file } });
+  if (problem === null) return [];
+  await rm(file, { force: true });
+  return [`The int8 model could not be written as ONNX: ${problem}`];
+}
+
 async function filesOf(loaded: Loaded, written: string, target: string): Promise<Files> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for (const file of loaded.files) {
-    const content = await readFile(file);
-    hash.update(content);
-    bytes += content.length;
-  }
-  const [source] = loaded.files;
-  if (source === undefined) throw new QuantscopeError('internal', 'The model was read from no file.');
   const int8 = await readFile(written);
   return {
-    source,
-    sha256: hash.digest('hex'),
-    bytes,
+    ...(await sourceOf(loaded)),
     target,
-    targetBytes: (await stat(written)).size,
+    targetBytes: int8.length,
     targetSha256: createHash('sha256').update(int8).digest('hex'),
   };
 }

@@ -20,12 +20,15 @@ import { faultWarnings } from './faults';
 import type { Analyzed, Check, Loaded, PreparedModel, WorkerLayer } from './protocol';
 import type { LayerSettings, Settings } from './settings';
 
-/** What was read and written. */
-export interface Files {
-  /** Of the model. */
+/** What the model was read from. */
+export interface Source {
   readonly source: string;
   readonly sha256: string;
   readonly bytes: number;
+}
+
+/** What was read and written. */
+export interface Files extends Source {
   /** The int8 TorchScript. */
   readonly target: string;
   readonly targetBytes: number;
@@ -57,15 +60,7 @@ export function makeReport(parts: Parts): Report {
     tool: TOOL,
     created: new Date().toISOString(),
     framework: 'torch',
-    model: {
-      path: files.source,
-      sha256: files.sha256,
-      bytes: files.bytes > loaded.bytes ? files.bytes : loaded.bytes,
-      opset: 0,
-      producer: `torch ${check.torch ?? ''}`.trim(),
-      inputs: loaded.inputs,
-      outputs: prepared.outputs.map(({ type, shape }, index) => ({ name: outputName(index), type, shape })),
-    },
+    model: modelOf(files, loaded, prepared, check),
     quantized: { path: files.target, bytes: files.targetBytes, opset: 0, sha256: files.targetSha256 },
     recipe: job.recipe,
     base: baseOf(path.dirname(files.target), job.baseDir),
@@ -75,7 +70,8 @@ export function makeReport(parts: Parts): Report {
     environment: {
       runtime: `torch ${check.torch ?? ''}, engine ${settings.engine}, Python ${check.python}`,
       cpu: os.cpus()[0]?.model ?? os.arch(),
-      saturates: false,
+      saturates: loaded.saturates[settings.engine] === true,
+      engines: Object.entries(loaded.saturates).map(([id, saturates]) => ({ id, saturates })),
       isa: os.arch(),
       threads: parts.threads,
       platform: `${os.platform()}-${os.arch()}`,
@@ -85,7 +81,7 @@ export function makeReport(parts: Parts): Report {
       data: data.calibration.description,
       synthetic: data.calibration.kind === 'synthetic',
       samples: data.calibration.count,
-      observer: settings.global.observer ?? 'mse',
+      observer: settings.global.observer ?? (settings.mode === 'qat' ? 'moving-average' : 'mse'),
       skipped:
         data.calibration === data.judged ? data.judged.skipped : [...data.calibration.skipped, ...data.judged.skipped],
       cached: false,
@@ -98,7 +94,29 @@ export function makeReport(parts: Parts): Report {
     unmatched: [],
     matched: layers.filter(({ accumulated }) => accumulated !== null).length,
     seconds: parts.seconds,
-    warnings: [...parts.warnings, ...leakWarnings(layers, parts.overrides), ...faultWarnings(layers, settings)],
+    warnings: [
+      ...parts.warnings,
+      ...scriptWarnings(loaded),
+      ...leakWarnings(layers, parts.overrides),
+      ...faultWarnings(layers, settings, loaded.saturates[settings.engine] === true),
+    ],
+  };
+}
+
+export function modelOf(
+  { source, sha256, bytes }: Source,
+  loaded: Loaded,
+  prepared: PreparedModel,
+  { torch }: Check,
+): Report['model'] {
+  return {
+    path: source,
+    sha256,
+    bytes: Math.max(bytes, loaded.bytes),
+    opset: 0,
+    producer: `torch ${torch ?? ''}`.trim(),
+    inputs: loaded.inputs,
+    outputs: prepared.outputs.map(({ type, shape }, index) => ({ name: outputName(index), type, shape })),
   };
 }
 
@@ -106,11 +124,12 @@ function outputName(index: number): string {
   return index === 0 ? 'output' : `output${index}`;
 }
 
-function layerReport({ int8, reason, source, ...layer }: WorkerLayer): LayerReport {
+export function layerReport({ int8, reason, source, tensors, ...layer }: WorkerLayer): LayerReport {
   const code = reason !== null && Object.hasOwn(REASONS, reason) ? (reason as ReasonCode) : null;
   const status: Status = int8 ? 'quantized' : code === null ? 'float' : REASONS[code].status;
   return {
     ...layer,
+    tensors: tensors.map(({ chosenBy, ...tensor }) => (chosenBy === undefined ? tensor : { ...tensor, chosenBy })),
     status,
     reason: code,
     saturation: null,
@@ -120,6 +139,13 @@ function layerReport({ int8, reason, source, ...layer }: WorkerLayer): LayerRepo
 
 export function sourceLines({ called, built }: NonNullable<WorkerLayer['source']>): NonNullable<LayerReport['source']> {
   return { ...(called === undefined ? {} : { called }), ...(built === undefined ? {} : { built }) };
+}
+
+function scriptWarnings({ kind }: Loaded): string[] {
+  if (kind !== 'torchscript') return [];
+  return [
+    'TorchScript was quantized by quantize_jit, which tells which operators run in int8, but not the error of each: name the factory of the module, `file.py:factory`, for that.',
+  ];
 }
 
 /** What was to stay in float and was seen to run in int8 all the same. */

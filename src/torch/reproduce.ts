@@ -8,6 +8,7 @@ import type { QuantizeJob } from '../core/pipeline/types';
 import { preprocessOf } from '../shared/recipe';
 import { modelName } from './names';
 import type { Loaded } from './protocol';
+import { trainingOf } from './train';
 import type { TorchWorker } from './worker';
 
 export async function reproductionScript(
@@ -30,6 +31,7 @@ export async function reproductionScript(
       data: [recipe.calibration?.data ?? []].flat(),
       kind: dataset.kind,
       ids: dataset.ids,
+      training: trainingOf(recipe),
       preprocess: images ? resolvePreprocess(preprocessOf(recipe.preprocess), input) : null,
     },
   });

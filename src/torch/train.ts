@@ -4,13 +4,25 @@ import * as path from 'node:path';
 import { z } from 'zod';
 import type { Dataset } from '../core/data/types';
 import type { JobContext, QuantizeJob } from '../core/pipeline/types';
+import type { Recipe } from '../shared/recipe';
 import { distilledSchema } from './protocol';
 import type { TorchWorker } from './worker';
 
 const EPOCHS = 8;
-const LEARNING_RATE = 1e-4;
-/** As many passes without a better result end the training. */
-const PATIENCE = 3;
+const LEARNING_RATE = 3e-4;
+
+export interface Training {
+  /** A function of the user's; `null` for distillation. */
+  readonly train: string | null;
+  /** Of the distillation: the most passes, and the rate at which it begins. */
+  readonly epochs: number;
+  readonly rate: number;
+}
+
+export function trainingOf({ torch }: Recipe): Training {
+  const { train: reference = null, epochs = EPOCHS, 'learning-rate': rate = LEARNING_RATE } = torch ?? {};
+  return { train: reference, epochs, rate };
+}
 
 export async function train(
   worker: TorchWorker,
@@ -18,21 +30,18 @@ export async function train(
   dataset: Dataset,
   { signal, log }: JobContext,
 ): Promise<void> {
-  const { train: reference, epochs = EPOCHS, 'learning-rate': rate = LEARNING_RATE } = recipe.torch ?? {};
-  if (reference !== undefined) {
+  const { train: reference, epochs, rate } = trainingOf(recipe);
+  if (reference !== null) {
     await worker.ask(z.unknown(), { method: 'train', params: { reference, base: path.resolve(baseDir) } });
     return;
   }
-  // The state before the first pass is the one to beat.
-  let worse = 0;
-  for (let epoch = 0; epoch <= epochs && worse < PATIENCE; epoch++) {
-    const { loss, best } = await worker.ask(distilledSchema, {
+  for (;;) {
+    const { epoch, loss, best, ended } = await worker.ask(distilledSchema, {
       method: 'distill',
-      params: { total: dataset.count, rate, learn: epoch > 0 },
+      params: { total: dataset.count, rate, epochs },
       samples: dataset.samples(signal),
     });
-    worse = best ? 0 : worse + 1;
     log?.(`training, pass ${epoch} of ${epochs}: loss ${loss?.toPrecision(4) ?? 'not finite'}${best ? ', best' : ''}`);
+    if (ended) return;
   }
-  await worker.ask(z.unknown(), { method: 'distilled' });
 }

@@ -46,7 +46,8 @@ export const sampleRecipe = (python: string): Recipe => ({
 
 /** What a Python program prints; `program` are its arguments, the name of a file first or `-c`. */
 export function runPython(python: string, cwd: string, ...program: readonly string[]): string {
-  const options = { cwd, stdio: ['ignore', 'pipe', 'pipe'] as ('ignore' | 'pipe')[] };
+  const env = { OMP_WAIT_POLICY: 'PASSIVE', ...process.env };
+  const options = { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] as ('ignore' | 'pipe')[] };
   return execFileSync(python, ['-W', 'ignore', ...program], options)
     .toString()
     .trim();

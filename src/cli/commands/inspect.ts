@@ -1,4 +1,7 @@
+import * as path from 'node:path';
+import { readRecipe } from '../../core/recipeFile';
 import { plannedStatus, type InspectedLayer, type Inspection } from '../../shared/inspection';
+import type { InspectInput } from '../../shared/protocol';
 import type { Status } from '../../shared/report';
 import { defineCommand } from '../command';
 import { bytes, count, printable, shape } from '../../shared/format';
@@ -6,20 +9,29 @@ import { countStrip, operator, reasonLegend, STATUS_WORDS, statusWord } from '..
 import type { Style } from '../style';
 import { warningLines } from '../summary';
 import { facts, table, type Column } from '../table';
-import { backend } from './shared';
+import { backend, jobOptions } from './shared';
 
 export const inspect = defineCommand({
   name: 'inspect',
   summary: 'The graph, its operators and the plan with reasons; needs no data.',
-  usage: 'MODEL [--backend B] [--json]',
-  positional: { placeholder: 'MODEL', help: 'An ONNX model.' },
-  options: { backend },
+  usage: 'MODEL|RECIPE [--backend B] [--trust] [--json]',
+  positional: { placeholder: 'MODEL', help: 'An ONNX model, or a recipe: of a PyTorch model too, which is then run.' },
+  options: { backend, trust: jobOptions.trust },
   run: async ({ files: [model], values }, { cwd, run }) => {
     const chosen = values.backend === undefined ? {} : { backend: values.backend };
-    const inspection = await run('inspect', { model, ...chosen, baseDir: cwd });
-    return { json: inspection, text: (style) => inspectionText(inspection, model, style) };
+    const isRecipe = /\.ya?ml$/i.test(model);
+    const target = isRecipe ? await recipeTarget(path.resolve(cwd, model)) : { model, baseDir: cwd };
+    const inspection = await run('inspect', { ...target, ...chosen }, { trusted: values.trust });
+    const next = isRecipe ? `quantscope run ${printable(model)}` : `quantscope quantize ${printable(model)} --data DIR`;
+    return { json: inspection, text: (style) => inspectionText(inspection, model, next, style) };
   },
 });
+
+/** The model of a recipe, with all that the recipe decides. */
+async function recipeTarget(file: string): Promise<InspectInput> {
+  const { recipe } = await readRecipe(file);
+  return { model: recipe.model, recipe, baseDir: path.dirname(file) };
+}
 
 const COLUMNS: readonly Column<InspectedLayer>[] = [
   {
@@ -40,14 +52,14 @@ function countsOf(layers: readonly InspectedLayer[]): Readonly<Record<Status, nu
   return counts;
 }
 
-function inspectionText(inspection: Inspection, model: string, style: Style): string {
+function inspectionText(inspection: Inspection, model: string, next: string, style: Style): string {
   const { layers, normalization, warnings } = inspection;
   const { opset, producer, inputs, outputs } = inspection.model;
   const tensors = (infos: Inspection['model']['inputs']): string =>
     infos.map((info) => `${printable(info.name)} ${info.type} ${shape(info.shape)}`).join(', ');
   const head = facts(
     [
-      ['model', `${printable(model)}, ${bytes(inspection.model.bytes)}, opset ${opset}`],
+      ['model', `${printable(model)}, ${bytes(inspection.model.bytes)}${opset === 0 ? '' : `, opset ${opset}`}`],
       ['producer', producer === '' ? undefined : printable(producer)],
       ['inputs', tensors(inputs)],
       ['outputs', tensors(outputs)],
@@ -60,7 +72,7 @@ function inspectionText(inspection: Inspection, model: string, style: Style): st
     [
       ['plan', `${countStrip(countsOf(layers), style)}   for ${inspection.backend}`],
       ['work', macs === 0 ? undefined : `${count(macs)} multiply-adds for one inference`],
-      ['next', `quantscope quantize ${printable(model)} --data DIR`],
+      ['next', next],
     ],
     style,
   );

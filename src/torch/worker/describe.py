@@ -8,9 +8,10 @@ from torch.ao.quantization.backend_config import get_native_backend_config
 
 from align import observer_of, source_of
 from compare import is_dynamic, module_of, multiply_adds, quantization_facts
+from observers import PercentileObserver, observer_name
 from qconfigs import DYNAMIC
 
-_MOVES = {
+MOVES = {
     *("view", "reshape", "flatten", "permute", "transpose", "squeeze", "unsqueeze", "contiguous", "getitem", "chunk"),
     *("split", "expand", "repeat", "Flatten", "Identity", "Dropout", "Dropout2d", "dropout", "stack", "cat", "clone"),
     *("Unflatten", "unbind", "narrow", "select", "t", "T", "detach", "to", "float"),
@@ -94,7 +95,7 @@ def _reason(comparison, pair, layer, facts, excluded, mode, supported):
         return "shape-computation"
     if not facts["output"]["type"].startswith(("float", "bfloat")):
         return "not-float"
-    if layer.op in _MOVES:
+    if layer.op in MOVES:
         return "data-movement"
     start = pair.chain[0]
     kind = type(module_of(start, comparison.prepared)) if start.op == "call_module" else start.target
@@ -133,7 +134,9 @@ def _tensors(comparison, pair, layer, facts):
 def _activation(node, role, fact, comparison, name=None):
     observer = observer_of(source_of(node, comparison.prepared), comparison.prepared)
     own = name or (str(node.target) if node.op == "call_module" else node.name)
+    chosen = {} if fact["quantization"] is None or observer is None else {"chosenBy": _choice(observer)}
     return {
+        **chosen,
         "name": own,
         "shape": fact["shape"],
         "role": role,
@@ -143,9 +146,24 @@ def _activation(node, role, fact, comparison, name=None):
     }
 
 
-def observed_range(observer):
+def _choice(observer):
+    inner = _observer_in(observer)
+    return {
+        "observer": observer_name(inner),
+        "percentile": getattr(inner, "percentile", PercentileObserver.percentile),
+        "qmin": getattr(observer, "quant_min", 0),
+        "qmax": getattr(observer, "quant_max", 255),
+        "symmetric": False,
+    }
+
+
+def _observer_in(observer):
     # Fake quantization keeps its observer inside.
-    inner = getattr(observer, "activation_post_process", observer)
+    return getattr(observer, "activation_post_process", observer)
+
+
+def observed_range(observer):
+    inner = _observer_in(observer)
     low, high = getattr(inner, "min_val", None), getattr(inner, "max_val", None)
     if low is None or high is None or low.numel() != 1:
         return None

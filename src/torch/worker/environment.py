@@ -41,6 +41,30 @@ def check():
     return found
 
 
+def saturating_engines():
+    """Of every engine of this torch, whether its u8 x s8 products saturate on this CPU.
+
+    x86 without VNNI adds pairs of them in 16 bits (`vpmaddubsw`). Which kernel an engine picks is its own affair, so the
+    largest sum is computed with each and looked at. Leaves the current engine as it is.
+    """
+    import torch
+
+    before = torch.backends.quantized.engine
+    depth, found = 64, {}
+    for engine in torch.backends.quantized.supported_engines:
+        if engine == "none":
+            continue
+        torch.backends.quantized.engine = engine
+        x = torch.quantize_per_tensor(torch.full((1, depth), 255.0), 1.0, 0, torch.quint8)
+        weight = torch.quantize_per_tensor(torch.full((depth, depth), 127.0), 1.0, 0, torch.qint8)
+        # The exact sum becomes 200.
+        scale = depth * 255 * 127 / 200
+        y = torch.ops.quantized.linear(x, torch.ops.quantized.linear_prepack(weight, None), scale, 0)
+        found[engine] = int(y.int_repr()[0, 0]) != 200
+    torch.backends.quantized.engine = before
+    return found
+
+
 def _version(package):
     if importlib.util.find_spec(package) is None:
         return None

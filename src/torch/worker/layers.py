@@ -12,8 +12,9 @@ from failures import Failure, is_user_file
 class Layer:
     """One node of the fused graph. `nodes`: names in the graph of all that is fused into it, the main one first."""
 
-    def __init__(self, name, op, scope, node, source):
+    def __init__(self, name, op, scope, node, source, is_module):
         self.name = name
+        self.is_module = is_module
         self.op = op
         self.scope = scope
         self.node = node
@@ -42,7 +43,7 @@ def find_layers(traced, scopes, kept, built):
             continue
         name, op = _name_of(node, traced, scopes, calls)
         if node.name in kept:
-            layer = Layer(name, op, _scope_of(node, name, scopes), node.name, _source_of(node, built))
+            layer = Layer(name, op, _scope_of(node, name, scopes), node.name, _source_of(node, built), node.op == "call_module")
             layers.append(layer)
             by_node[node.name] = layer
         else:

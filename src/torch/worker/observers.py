@@ -1,7 +1,7 @@
 """Observers that torch lacks. They keep the histogram of torch's own and choose another range from it."""
 
 import torch
-from torch.ao.quantization import HistogramObserver, MinMaxObserver, MovingAverageMinMaxObserver
+from torch.ao.quantization import FakeQuantize, HistogramObserver, MinMaxObserver, MovingAverageMinMaxObserver
 
 
 def _edges(observer):
@@ -58,6 +58,44 @@ def _divergence(counts, first, last):
     p, q = inside / inside.sum(), spread / spread.sum().clamp(min=1e-30)
     present = p > 0
     return float((p[present] * torch.log(p[present] / q[present].clamp(min=1e-12))).sum())
+
+
+class SettledFakeQuantize(FakeQuantize):
+    """Observes until it is settled, and then rounds to the range that calibration found: a histogram, or the extremes of
+    all that ever was, would not follow a model that is being trained."""
+
+    settled = False
+
+    def settle(self):
+        scale, zero_point = self.calculate_qparams()
+        for known, found in ((self.scale, scale), (self.zero_point, zero_point)):
+            known.resize_(found.shape).copy_(found)
+        self.disable_observer()
+        self.settled = True
+
+    def enable_observer(self, enabled=True):
+        super().enable_observer(enabled and not self.settled)
+
+    def forward(self, x):
+        if self.settled:
+            return super().forward(x)
+        self.activation_post_process(x.detach())
+        return x
+
+
+def settle(module):
+    """To be called after calibration, before training."""
+    for part in module.modules():
+        if isinstance(part, SettledFakeQuantize):
+            part.settle()
+
+
+def observer_name(observer):
+    """What a recipe calls an observer of torch or of ours; None for a range that no data decides."""
+    for name in ("percentile", "entropy", "mse", "moving-average", "min-max"):
+        if isinstance(observer, observer_class(name)):
+            return name
+    return None
 
 
 def observer_class(name, percentile=None):

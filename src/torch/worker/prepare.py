@@ -23,12 +23,14 @@ class Prepared:
 
 
 class Changes:
-    """`hidden`: names of nodes kept in float; `modules`, `functions`: (place, settings or None for float)."""
+    """`hidden`: names of nodes kept in float; `modules`, `functions`: (place, settings or None for float); `islands`: paths
+    of modules that eager mode keeps in float between others in int8."""
 
     def __init__(self):
         self.hidden = set()
         self.modules = []
         self.functions = []
+        self.islands = []
 
 
 def prepare(model, example, options, built):

@@ -15,7 +15,7 @@ from torch.ao.quantization import (
 )
 
 from failures import Failure
-from observers import observer_class
+from observers import SettledFakeQuantize, observer_class
 
 # As torch's own defaults: seven bits where two u8 x s8 products must fit in 16 bits (torch/ao/quantization/qconfig.py).
 REDUCES_RANGE = {"fbgemm": True, "x86": True, "onednn": False, "qnnpack": False}
@@ -28,15 +28,19 @@ def default_mapping(backend, qat):
 def changed(qconfig, settings, backend, qat):
     """A qconfig with what the recipe says otherwise. `settings`: observer, percentile, granularity, symmetric, reduceRange."""
     activation, weight = qconfig.activation, qconfig.weight
-    if qat:
-        # Fake quantization observes by moving averages, whatever the recipe's observer for calibration.
-        return QConfig(activation=activation, weight=_weight(weight, settings, True))
-    reduce = settings.get("reduceRange")
-    if settings.get("observer") is not None or reduce is not None:
-        observer = observer_class(settings.get("observer") or "mse", settings.get("percentile"))
+    name, reduce = settings.get("observer"), settings.get("reduceRange")
+    if name is not None or reduce is not None:
+        name = name or ("moving-average" if qat else "mse")
+        observer = observer_class(name, settings.get("percentile"))
         reduced = REDUCES_RANGE[backend] if reduce is None else reduce
-        activation = observer.with_args(dtype=torch.quint8, reduce_range=reduced)
-    return QConfig(activation=activation, weight=_weight(weight, settings, False))
+        if qat:
+            fake = FakeQuantize if name == "moving-average" else SettledFakeQuantize
+            activation = fake.with_args(
+                observer=observer, quant_min=0, quant_max=255, dtype=torch.quint8, reduce_range=reduced
+            )
+        else:
+            activation = observer.with_args(dtype=torch.quint8, reduce_range=reduced)
+    return QConfig(activation=activation, weight=_weight(weight, settings, qat))
 
 
 def _weight(default, settings, qat):

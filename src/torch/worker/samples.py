@@ -24,13 +24,17 @@ def tensor_of(data, kind, shape):
 
 
 class Samples:
-    """Iterates over `(id, [tensor, …])` in the order of the inputs, and reports progress after each."""
+    """Iterates over `(id, [tensor, …])` in the order of the inputs, and reports progress after each.
 
-    def __init__(self, wire, names, stage, total):
+    `before`: how many of `total` earlier requests have done.
+    """
+
+    def __init__(self, wire, names, stage, total, before):
         self._wire = wire
         self._names = names
         self._stage = stage
         self._total = total
+        self._before = before
 
     def __iter__(self):
         done, start = 0, time.monotonic()
@@ -50,4 +54,4 @@ class Samples:
             done += 1
             if self._stage is not None:
                 rate = done / max(time.monotonic() - start, 1e-9)
-                self._wire.event("progress", stage=self._stage, done=done, total=self._total, rate=rate)
+                self._wire.event("progress", stage=self._stage, done=self._before + done, total=self._total, rate=rate)

@@ -10,12 +10,16 @@ from torch.ao.quantization.quantize_fx import convert_fx
 from compare import Comparison, first_tensor, time_nodes
 from describe import describe_layers
 from eager import convert_eager, prepare_eager
+from environment import saturating_engines
+from export import export_onnx
 from failures import During, Failure
 from loading import guess_inputs, load_model, load_object
+from observers import settle
 from prepare import prepare, use_engine
 from race import load_contestants, race
 from samples import Samples
 from script import script_text
+from torchscript import ScriptComparison, convert_script, prepare_script, script_layers
 from training import Distillation
 
 # Timing every node of a large model a hundred times would take longer than all the rest.
@@ -34,10 +38,15 @@ class Session:
         self._options = {}
         self._contestants = []
         self._distillation = None
+        self._passes = 0
 
-    def _samples(self, stage, total):
+    def _samples(self, stage, total, before=0):
         """The samples that follow on the wire, with progress after each."""
-        return Samples(self._wire, [entry["name"] for entry in self._inputs], stage, total)
+        return Samples(self._wire, [entry["name"] for entry in self._inputs], stage, total, before)
+
+    @property
+    def _is_script(self):
+        return self._loaded.kind == "torchscript"
 
     def do_load(self, model, weights, base, inputs, threads, engine):
         if threads is not None:
@@ -56,6 +65,7 @@ class Session:
             "parameters": parameters,
             "bytes": sum(t.numel() * t.element_size() for t in module.state_dict().values() if hasattr(t, "numel")),
             "threads": torch.get_num_threads(),
+            "saturates": saturating_engines(),
         }
 
     def do_prepare(self, options):
@@ -66,8 +76,10 @@ class Session:
             raise Failure("data", "no sample came for the example input", "calibration.data")
         self._options = options
         model, built = self._loaded.module, self._loaded.built
-        if options["mode"] == "eager":
-            self._prepared = prepare_eager(model, options, built)
+        if self._is_script:
+            self._prepared = prepare_script(model, options)
+        elif options["mode"] == "eager":
+            self._prepared = prepare_eager(model, options, self._example, built)
         else:
             self._prepared = prepare(model, self._example, options, built)
         with torch.no_grad(), During("model", "The model"):
@@ -83,6 +95,7 @@ class Session:
             for _, inputs in self._samples("calibrate", total):
                 module(*inputs)
                 count += 1
+        settle(module)
         return {"samples": count}
 
     def do_train(self, reference, base):
@@ -95,30 +108,41 @@ class Session:
         self._prepared.module.eval()
         return {}
 
-    def do_distill(self, total, rate, learn):
-        """One pass over the samples that follow: how good the state is, and whether it is the best so far."""
+    def do_distill(self, total, rate, epochs):
+        """One pass over the samples that follow, of at most `epochs` and one before them."""
         if self._distillation is None:
-            self._distillation = Distillation(self._prepared.module, self._loaded.module, rate)
+            torch.manual_seed(0)
+            self._distillation = Distillation(self._prepared.module, self._loaded.module, rate, epochs)
+        samples = self._samples("train", total * (epochs + 1), total * self._passes)
+        self._passes += 1
         with During("calibration.data", "Training"):
-            return self._distillation.run(self._samples("train", total), learn)
-
-    def do_distilled(self):
-        self._distillation.finish()
-        return {}
+            result = self._distillation.run(samples)
+        if result["ended"]:
+            self._distillation.finish()
+        return result
 
     def do_convert(self, path):
-        """Writes the int8 model as TorchScript to `path`."""
-        if self._prepared.eager is not None:
+        """Writes the int8 model as TorchScript to `path`, where there is one."""
+        if self._is_script:
+            module = self._converted = convert_script(self._prepared)
+        elif self._prepared.eager is not None:
             module, self._converted = convert_eager(self._prepared, self._example)
         else:
             with During("model", "convert_fx"):
                 module = self._converted = convert_fx(copy.deepcopy(self._prepared.module)).eval()
+        if path is None:
+            return {"bytes": 0}
         with During("model", "torch.jit.script"), torch.no_grad():
             script = torch.jit.script(module)
             torch.jit.save(script, path)
         return {"bytes": os.path.getsize(path)}
 
     def do_analyze(self, total):
+        if self._is_script:
+            comparison = ScriptComparison(self._loaded.module, self._converted)
+            for identity, inputs in self._samples("analyze", total):
+                comparison.add(identity, inputs)
+            return {"layers": script_layers(self._converted), "outputs": output_errors(comparison)}
         reference = self._prepared.module.eval()
         reference.apply(torch.ao.quantization.disable_fake_quant)
         reference.apply(torch.ao.quantization.disable_observer)
@@ -131,8 +155,8 @@ class Session:
         )
         overrides = self._options.get("overrides", {})
         excluded = {name for name, override in overrides.items() if override.get("quantize") is False}
-        outputs = [{"index": index, "error": sums.result()} for index, sums in sorted(comparison.outputs.items())]
-        return {"layers": describe_layers(comparison, self._prepared.layers, excluded, self._options["mode"], times), "outputs": outputs}
+        layers = describe_layers(comparison, self._prepared.layers, excluded, self._options["mode"], times)
+        return {"layers": layers, "outputs": output_errors(comparison)}
 
     def do_evaluate(self, total):
         """Sends the first output of both models for every sample."""
@@ -145,7 +169,11 @@ class Session:
         return {}
 
     def do_script(self, **facts):
-        return {"script": script_text(self._options, self._prepared.changes, facts, self._example)}
+        options = {**self._options, "mode": "torchscript"} if self._is_script else self._options
+        return {"script": script_text(options, self._prepared.changes, {**facts, "threads": torch.get_num_threads(), "is_script": self._is_script})}
+
+    def do_export(self, path):
+        return {"problem": export_onnx(self._converted, self._example, self._inputs, path)}
 
     def do_run(self, model):
         """Sends the first output of the loaded or the converted model for every sample."""
@@ -192,6 +220,10 @@ class Session:
 
 def as_list(tensor):
     return None if tensor is None else {"shape": list(tensor.shape), "values": tensor.float().flatten().tolist()}
+
+
+def output_errors(comparison):
+    return [{"index": index, "error": sums.result()} for index, sums in sorted(comparison.outputs.items())]
 
 
 def output_facts(outputs):

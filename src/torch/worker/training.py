@@ -1,6 +1,7 @@
 """Trains the fake-quantized copy of a model to give what the fp32 model gives, without labels."""
 
 import copy
+import math
 
 import torch
 
@@ -10,23 +11,54 @@ BATCH = 16
 # Every fifth sample is not learned from: on those it is judged which state is best.
 HELD_OUT = 5
 MOST_HELD_OUT = 64
+# As many passes without a better result end the training.
+PATIENCE = 3
 
 
 class Distillation:
     """Knowledge distillation from the fp32 model: the least squares of the outputs, relative to their power.
 
-    The student stays in eval mode: statistics of BatchNorm are frozen and nothing is dropped out, as at inference.
+    The student stays in eval mode: statistics of BatchNorm are frozen and nothing is dropped out, as at inference. The
+    rate falls along half a cosine, and in the second half of the passes the ranges of the activations stay as they are.
     """
 
-    def __init__(self, student, teacher, rate):
+    def __init__(self, student, teacher, rate, epochs):
         self._student = student.eval()
         self._teacher = teacher
         self._optimizer = torch.optim.Adam(student.parameters(), lr=rate)
+        self._rate = rate
+        self._epochs = epochs
+        self._epoch = 0
+        self._worse = 0
         self._held_out = None
         self._best = None, None
 
-    def run(self, samples, learn):
-        """One pass. Returns the loss on the samples held out, and whether it is the least so far."""
+    def train(self, samples):
+        """All passes. `samples` gives a new iterator of (id, inputs) each time."""
+        while not self.run(samples())["ended"]:
+            pass
+        self.finish()
+
+    def run(self, samples):
+        """One pass; the first learns nothing, since the state before the training is the one to beat.
+
+        Returns the loss on the samples held out, whether it is the least so far, and whether this was the last pass.
+        """
+        epoch, self._epoch = self._epoch, self._epoch + 1
+        self._frozen = 2 * epoch > self._epochs
+        self._observe()
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate * (1 + math.cos(math.pi * max(0, epoch - 1) / self._epochs)) / 2
+        self._pass(samples, learn=epoch > 0)
+        result = self._judge()
+        self._worse = 0 if result["best"] else self._worse + 1
+        return {**result, "epoch": epoch, "ended": epoch == self._epochs or self._worse == PATIENCE}
+
+    def _observe(self):
+        observing = torch.ao.quantization.disable_observer if self._frozen else torch.ao.quantization.enable_observer
+        self._student.apply(observing)
+
+    def _pass(self, samples, learn):
         batch, held_out = [], []
         for index, (_, inputs) in enumerate(samples):
             if index % HELD_OUT == 0:
@@ -40,7 +72,6 @@ class Distillation:
         if batch:
             self._step(batch)
         self._held_out = held_out if self._held_out is None else self._held_out
-        return self._judge()
 
     def finish(self):
         """Goes back to the best state."""
@@ -62,7 +93,7 @@ class Distillation:
         self._student.apply(torch.ao.quantization.disable_observer)
         with torch.no_grad():
             losses = [float(self._loss(inputs)) for inputs in self._held_out]
-        self._student.apply(torch.ao.quantization.enable_observer)
+        self._observe()
         loss = sum(losses) / len(losses)
         least, _ = self._best
         better = least is None or loss < least
