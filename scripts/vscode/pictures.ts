@@ -12,6 +12,7 @@ import { ROOT } from '../../test/vscode/support/package';
 import { runRecipe } from '../../test/vscode/support/sampleRun';
 import { copySample, Session } from '../../test/vscode/support/session';
 import type { Theme, Workbench } from '../../test/vscode/support/workbench';
+import { torchPictures } from './torchPictures';
 
 const PICTURES = path.join(ROOT, 'docs/images');
 const MAX_BYTES = 300_000;
@@ -172,6 +173,7 @@ const PARTS: Readonly<Record<string, (session: Session, folder: string) => Promi
   sideBar,
   recipe,
   tune,
+  torch: (session, folder) => torchPictures(session, path.join(folder, '../shapesnet'), SCALE, take),
 };
 
 async function main(): Promise<void> {

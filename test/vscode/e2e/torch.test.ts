@@ -1,4 +1,4 @@
-/** A PyTorch model as a person meets it: from the menu of its Python file or its weights to a report. */
+/** A PyTorch model as a person meets it: from the menu of its Python file to a better one, by a fix on the line that hurts. */
 
 import * as assert from 'node:assert/strict';
 import * as fs from 'node:fs';
@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 import { torchPython } from '../../helpers/torch';
 import { ROOT } from '../support/package';
+import { eventually } from '../support/eventually';
 import { useVscode } from '../support/session';
 import type { Workbench } from '../support/workbench';
 
@@ -16,7 +17,8 @@ const SAMPLES = path.join(ROOT, 'samples');
 const CALIBRATION = 24;
 const VALIDATION = 48;
 const RUN_MS = 180_000;
-/** The layer of the sample that PyTorch quantizes wrongly. */
+/** The line of the sample that builds its PReLU, and the layer that this makes. */
+const LINE = 'self.stage1 = Block(16, 24, 1, nn.PReLU(24))';
 const LAYER = 'stage1.middle';
 
 interface Report {
@@ -25,6 +27,7 @@ interface Report {
     readonly status: string;
     readonly local: { readonly sqnr: number | null } | null;
   }[];
+  readonly outputs: readonly { readonly error: { readonly sqnr: number } }[];
 }
 
 /** The network of the sample with its weights and a few of its images, and no recipe. */
@@ -71,7 +74,12 @@ async function answerTheRest(window: Workbench): Promise<void> {
   await window.pick('tf, any size');
 }
 
-test('from a Python file by six answers to a recipe and its report', { skip: reason }, async () => {
+/** Problems of the file that is open, as the list of problems shows them. */
+async function problems(window: Workbench): Promise<string[]> {
+  return window.page.locator('.markers-panel .monaco-list-row').allInnerTexts();
+}
+
+test('from a Python file to a report, and from the line that hurts to a better model', { skip: reason }, async () => {
   const folder = project();
   const window = await vscode.open({ folder, settings });
   await window.explorerContextMenu('shapesnet.py', ['Quantscope', 'Quantize…']);
@@ -87,8 +95,74 @@ test('from a Python file by six answers to a recipe and its report', { skip: rea
   for (const line of ['framework: torch', 'model: shapesnet.py:build', '  weights: shapesnet.pth', 'mode: static']) {
     assert.ok(recipe.split('\n').includes(line), `${line} in\n${recipe}`);
   }
-  const report = readReport(folder);
-  assert.ok((report.layers.find(({ name }) => name === LAYER)?.local?.sqnr ?? Infinity) < 20);
+  const before = readReport(folder);
+  assert.ok((before.layers.find(({ name }) => name === LAYER)?.local?.sqnr ?? Infinity) < 20);
+
+  // The layer stands on the line that builds it, first in the list of problems.
+  await window.openFile('shapesnet.py');
+  await window.runCommand('Problems: Focus on Problems View');
+  const told = await eventually(
+    () => problems(window),
+    (messages) => messages.some((message) => message.includes(`"${LAYER}" (PReLU) has`)),
+  );
+  assert.ok(told.length < before.layers.length);
+
+  // Its quick fix changes the recipe, and the next run tells what that brought.
+  const row = window.page.locator('.markers-panel .monaco-list-row', { hasText: `"${LAYER}"` }).first();
+  await row.dblclick();
+  await window.statusItem(/Ln \d+, Col \d+/).waitFor();
+  await window.page.keyboard.press('Control+.');
+  const menu = window.page.locator('.action-widget');
+  await menu.getByText(`Keep "${LAYER}" in float`).waitFor();
+  await menu.getByText('Show in Layer View').waitFor();
+  await menu.getByText(`Keep "${LAYER}" in float`).click();
+  await window.press('shapesnet.quant.yaml has changed', 'Run Again');
+  await eventually(
+    () => readReport(folder),
+    ({ layers }) => layers.find(({ name }) => name === LAYER)?.status === 'float',
+    RUN_MS,
+  );
+  const after = readReport(folder);
+  assert.ok(
+    after.outputs[0]!.error.sqnr > before.outputs[0]!.error.sqnr + 3,
+    JSON.stringify([before.outputs, after.outputs]),
+  );
+  assert.match(
+    fs.readFileSync(path.join(folder, 'shapesnet.quant.yaml'), 'utf8'),
+    /select: stage1\.middle\n {4}quantize: false/,
+  );
+  await eventually(
+    () => problems(window),
+    (messages) => !messages.some((message) => message.includes(`"${LAYER}"`)),
+  );
+
+  // The layer view leads back to the line.
+  await window.runCommand('Quantscope: Open Layer View');
+  const view = window.webview();
+  await view.locator('.grid .row[data-layer]').first().click();
+  await window.page.keyboard.press('/');
+  await window.page.keyboard.type(LAYER);
+  await view.locator('.grid .row[data-layer]', { hasText: LAYER }).first().click();
+  const place = view.getByRole('button', { name: /^shapesnet\.py:\d+$/ });
+  await place.first().click();
+  await eventually(
+    () => window.editorText(),
+    (text) => text.includes(LINE),
+  );
+  const number = fs
+    .readFileSync(path.join(folder, 'shapesnet.py'), 'utf8')
+    .split('\n')
+    .findIndex((line) => line.trim() === LINE);
+  await window.statusItem(new RegExp(`Ln ${number + 1}, Col`)).waitFor();
+  const items = await window.contextMenuItems(await window.explorerRow('shapesnet.py'), ['Quantscope']);
+  assert.deepEqual(items, [
+    'Quantize…',
+    'Inspect Layers',
+    'Open Layer View',
+    'Benchmark',
+    'Benchmark fp32 against int8',
+    'Open Recipe',
+  ]);
   await window.close();
 });
 
