@@ -160,8 +160,7 @@ test('the layers tree keeps the classifier of SqueezeNet in float', { skip }, as
   const view = await openFromNotification(window);
 
   await window.showContainer('Quantscope');
-  await window.runCommand('Quantscope: Filter Layers by Name…');
-  await window.answer('Conv_62');
+  await window.ask('Quantscope: Filter Layers by Name…', 'Conv_62');
   await window.contextMenu(window.treeRow('Layers', 'Conv_62'), ['Keep This Layer in Float']);
   const after = await sawImprovement(view, folder, 'squeezenet', before);
   assert.equal(after.layers.find((layer) => layer.name === 'Conv_62')?.status, 'float');

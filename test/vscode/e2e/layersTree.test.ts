@@ -73,8 +73,7 @@ test('tree and layer view select together, sort and filter', async () => {
   await view.locator('.grid .row[data-layer]').first().click();
   await rows((found) => found.find((each) => isOf(each, WORST))?.selected === true);
 
-  await window.runCommand('Quantscope: Filter Layers by Name…');
-  await window.answer('hardswish');
+  await window.ask('Quantscope: Filter Layers by Name…', 'hardswish');
   const swishes = await rows((found) => found.length === 1);
   assert.ok(swishes.every(({ description }) => description.endsWith('HardSwish')));
   await told(`1 of ${report.layers.length} layers`);
@@ -116,8 +115,7 @@ test('a layer leads to what makes its input and to what reads its output', async
   await selected(producer);
 
   const first = report.layers[0]?.name ?? '';
-  await window.runCommand('Quantscope: Filter Layers by Name…');
-  await window.answer(first);
+  await window.ask('Quantscope: Filter Layers by Name…', first);
   await window.contextMenu(row(first), ['Go to Producer']);
   await window.notification(`${first} reads only inputs of the model.`).waitFor();
   await window.runCommand('Notifications: Clear All Notifications');

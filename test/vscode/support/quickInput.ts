@@ -6,6 +6,8 @@ import { matcher, plain } from './text';
 
 /** Long enough for what was asked for to be drawn, short enough to ask again. */
 const GLANCE_MS = 2_000;
+/** As long as one box needs to take the place of another. */
+const SETTLE_MS = 250;
 /** How often in a row, 100 ms apart, a typed text must still be there to be believed. */
 const KEPT_TIMES = 10;
 
@@ -48,6 +50,22 @@ export class QuickInput {
   async runCommand(title: string): Promise<void> {
     await this.#palette(title);
     await this.pick(title);
+  }
+
+  /** Runs a command that asks for a text, and answers. */
+  async ask(title: string, text: string): Promise<void> {
+    const input = this.quickInput.locator('input[type="text"]').first();
+    await eventually(
+      async () => {
+        await this.runCommand(title);
+        // A view that opens late takes the focus, and with it the box; the palette's own box goes as this one comes.
+        await input.fill(text, { timeout: GLANCE_MS }).catch(() => undefined);
+        await this.page.waitForTimeout(SETTLE_MS);
+        return input.inputValue({ timeout: GLANCE_MS }).catch(() => '');
+      },
+      (found) => found === text,
+    );
+    await this.accept();
   }
 
   /** Titles that the command palette offers for what is typed. */
