@@ -45,8 +45,8 @@ const MEANS_FILE = 'calibration.json';
 /** What these observers choose follows from the extremes of the samples. */
 const READ_EXTREMES: ReadonlySet<ObserverId> = new Set(['min-max', 'moving-average']);
 /** As many samples, and this share of many, still enter the histograms, which are then only looked at. */
-const LEAST_COUNTED = 32;
-const COUNTED_SHARE = 1 / 4;
+const LEAST_COUNTED = 16;
+const COUNTED_SHARE = 1 / 8;
 
 /** What {@link MEANS_FILE} holds. */
 interface MeansFile {
