@@ -47,6 +47,7 @@ describe('what entries say together', () => {
         const actual = overridesOf(layers, NODES);
         assert.deepEqual(new Map(actual), new Map(expected));
       }),
+      { numRuns: 1000, examples: [[[{ select: 'a/conv' }]]] },
     );
   });
 

@@ -74,6 +74,7 @@ function decide(selected: readonly Selected[]): Pick<Analysis, 'overrides' | 'en
     for (const entry of selected) {
       if (entry.kind !== kind || entry.override === undefined) continue;
       const keys = Object.keys(settingsOf(entry.override));
+      if (keys.length === 0) continue;
       for (const { name } of entry.matches ?? []) {
         const settings = entryOf(winners, name, () => new Map<string, Selected>());
         for (const key of keys) {
