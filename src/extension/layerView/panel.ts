@@ -1,7 +1,6 @@
 /** One layer view: answers what its page asks, and tells it what changes. */
 
 import * as vscode from 'vscode';
-import { randomBytes } from 'node:crypto';
 import type { Cause } from '../../shared/causes';
 import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
 import { layerFixes } from '../../shared/layerFixes';
@@ -29,9 +28,9 @@ import { goToSource } from '../python/goToSource';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
 import { onSettingChange, setting } from '../settings';
+import { fillPage } from '../webviewPage';
 import { changesSince, loadSource, type Shown } from './loadSource';
 import { measurementsOf } from './measurements';
-import { pageHtml } from './page';
 import { layerAt, layerFacts, reportFacts, rowPage } from './reportView';
 
 /** Reports that are answered for: the page may still ask for the one before. */
@@ -57,7 +56,7 @@ export class LayerPanel implements vscode.Disposable {
     this.#source = source;
     panel.title = `${entry.name} layers`;
     this.#listen();
-    this.#load();
+    fillPage(panel.webview, services.context.extensionUri, 'Layers', 'layers');
   }
 
   get entry(): ModelEntry {
@@ -88,20 +87,6 @@ export class LayerPanel implements vscode.Disposable {
   dispose(): void {
     this.stop();
     this.#panel.dispose();
-  }
-
-  #load(): void {
-    const { webview } = this.#panel;
-    const folder = vscode.Uri.joinPath(this.#services.context.extensionUri, 'dist', 'webview');
-    const address = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
-    webview.options = { enableScripts: true, localResourceRoots: [folder] };
-    webview.html = pageHtml({
-      title: 'Layers',
-      cspSource: webview.cspSource,
-      script: address('layers.js'),
-      style: address('layers.css'),
-      nonce: randomBytes(16).toString('base64url'),
-    });
   }
 
   #listen(): void {

@@ -1,6 +1,5 @@
 /** The chart of one tune: shows what the search has found so far, and writes what a person chooses into the recipe. */
 
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
 import type { Progress } from '../../shared/progress';
@@ -17,9 +16,9 @@ import { showFailure } from '../failures';
 import type { CommandId } from '../ids';
 import type { RunningJob } from '../jobs/jobRunner';
 import { progressText } from '../jobs/progressText';
-import { pageHtml } from '../layerView/page';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
+import { fillPage } from '../webviewPage';
 import { writeTuned, type Origin } from './write';
 
 export class TunePanel {
@@ -46,7 +45,7 @@ export class TunePanel {
         this.stop();
       }),
     );
-    this.#load();
+    fillPage(panel.webview, services.context.extensionUri, 'Tune', 'tune');
   }
 
   reveal(): void {
@@ -91,20 +90,6 @@ export class TunePanel {
   dispose(): void {
     this.stop();
     this.#panel.dispose();
-  }
-
-  #load(): void {
-    const { webview } = this.#panel;
-    const folder = vscode.Uri.joinPath(this.#services.context.extensionUri, 'dist', 'webview');
-    const address = (name: string): string => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
-    webview.options = { enableScripts: true, localResourceRoots: [folder] };
-    webview.html = pageHtml({
-      title: 'Tune',
-      cspSource: webview.cspSource,
-      script: address('tune.js'),
-      style: address('tune.css'),
-      nonce: randomBytes(16).toString('base64url'),
-    });
   }
 
   #change(change: Partial<TuneViewState>): void {
