@@ -8,16 +8,22 @@ import { STATUS_WORDS } from '../layers';
 import { flag } from '../options';
 import type { Style } from '../style';
 import { facts, table, type Column } from '../table';
+import { locateReport } from './shared';
 
 export const compare = defineCommand({
   name: 'compare',
   summary: 'The difference of two reports, layer by layer.',
   usage: 'A B [--all] [--json]',
-  positional: { placeholder: 'A B', many: true, help: 'Two report.json, or the folders that hold them.' },
+  positional: {
+    placeholder: 'A B',
+    many: true,
+    help: 'Two report.json, the folders that hold them, or recipes that were run.',
+  },
   options: { all: flag('Also the layers that are the same in both.') },
   run: async ({ files: [first, second, ...others], values }, { cwd }) => {
     if (second === undefined || others.length > 0) throw new QuantscopeError('usage', '`compare` needs two reports.');
-    const read = (file: string): ReturnType<typeof readReport> => readReport(path.resolve(cwd, file));
+    const read = async (file: string): ReturnType<typeof readReport> =>
+      readReport((await locateReport(path.resolve(cwd, file), cwd)).report);
     const comparison = compareReports(await read(first), await read(second));
     return {
       json: jsonOf(comparison),
