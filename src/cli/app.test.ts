@@ -1,7 +1,7 @@
 /** Whole command lines against an engine that answers what the test says. */
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -304,9 +304,12 @@ describe('init', () => {
 });
 
 describe('layers', () => {
-  test('reads a report or its folder; refuses other files and other versions', async () => {
+  test('reads a report, its folder or the recipe of its run; refuses other files and other versions', async () => {
     writeFileSync(path.join(cwd, 'report.json'), JSON.stringify(reportWith()));
-    for (const place of ['report.json', '.']) {
+    mkdirSync(path.join(cwd, 'ran.quant'));
+    writeFileSync(path.join(cwd, 'ran.quant/report.json'), JSON.stringify(reportWith()));
+    writeFileSync(path.join(cwd, 'ran.quant.yaml'), 'model: ran.onnx\n');
+    for (const place of ['report.json', '.', 'ran.quant.yaml']) {
       assert.deepEqual(document(await cli(['layers', place, '--json'])), { counts: reportWith().counts, layers: [] });
     }
     for (const content of ['{"version":1}', '[', '3', JSON.stringify({ ...reportWith(), version: 99 })]) {
