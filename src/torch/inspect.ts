@@ -12,12 +12,11 @@ import { REASONS, type ReasonCode } from '../shared/reasons';
 import type { Recipe } from '../shared/recipe';
 import { openData } from './data';
 import { openWorker } from './environment';
-import { prepareModel } from './prepare';
+import { askToLoad, prepareModel } from './prepare';
 import {
   analyzedSchema,
   calibratedSchema,
   convertedSchema,
-  loadedSchema,
   type Analyzed,
   type Check,
   type Loaded,
@@ -44,17 +43,7 @@ export async function inspectTorch(input: InspectInput, context: JobContext = {}
   try {
     const shallow = input.shallow === true;
     if (!shallow) checkEngine(settings, check);
-    const loaded = await worker.ask(loadedSchema, {
-      method: 'load',
-      params: {
-        model: recipe.model,
-        weights: recipe.torch?.weights ?? null,
-        base: path.resolve(baseDir),
-        inputs: recipe.torch?.inputs ?? null,
-        threads: context.threads ?? null,
-        engine: shallow ? null : settings.engine,
-      },
-    });
+    const loaded = await askToLoad(worker, recipe, baseDir, shallow ? null : settings.engine, context.threads);
     const found = shallow ? undefined : await convertOnce(worker, recipe, baseDir, settings, loaded, context);
     return inspectionOf(settings, check, loaded, found);
   } finally {

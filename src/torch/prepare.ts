@@ -54,6 +54,27 @@ export async function prepareModel(
   return { prepared: await prepare(overrides), overrides };
 }
 
+/** @param engine the quantized engine to choose; `null` leaves that of the process */
+export function askToLoad(
+  worker: TorchWorker,
+  { model, torch }: Recipe,
+  baseDir: string,
+  engine: string | null,
+  threads: number | undefined,
+): Promise<Loaded> {
+  return worker.ask(loadedSchema, {
+    method: 'load',
+    params: {
+      model,
+      weights: torch?.weights ?? null,
+      base: path.resolve(baseDir),
+      inputs: torch?.inputs ?? null,
+      threads: threads ?? null,
+      engine,
+    },
+  });
+}
+
 /** @throws `plan-impossible` for what TorchScript cannot be given */
 export async function loadModel(
   worker: TorchWorker,
@@ -61,17 +82,7 @@ export async function loadModel(
   { engine, mode, leaves }: Settings,
   threads: number | undefined,
 ): Promise<Loaded> {
-  const loaded = await worker.ask(loadedSchema, {
-    method: 'load',
-    params: {
-      model: recipe.model,
-      weights: recipe.torch?.weights ?? null,
-      base: path.resolve(baseDir),
-      inputs: recipe.torch?.inputs ?? null,
-      threads: threads ?? null,
-      engine,
-    },
-  });
+  const loaded = await askToLoad(worker, recipe, baseDir, engine, threads);
   const impossible = [
     ...(mode === 'static' ? [] : [`\`mode: ${mode}\``]),
     ...((recipe.layers ?? []).length === 0 ? [] : ['`layers`']),
