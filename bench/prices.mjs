@@ -61,6 +61,7 @@ function applied(recipe, change) {
     return { ...recipe, calibration: { ...recipe.calibration, observer, ...level } };
   }
   if (change.kind === 'equalize') return { ...recipe, normalize: { ...recipe.normalize, equalize: change.enabled } };
+  if (change.kind === 'smooth') return { ...recipe, normalize: { ...recipe.normalize, smooth: change.strength } };
   if (change.kind === 'weights') return { ...recipe, weights: { granularity: change.granularity } };
   throw new Error(`no case for ${change.kind}`);
 }

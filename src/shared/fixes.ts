@@ -18,6 +18,7 @@ export type RecipeChange =
   | { readonly kind: 'activations'; readonly type: ActivationType }
   | { readonly kind: 'bias-correction'; readonly enabled: boolean }
   | { readonly kind: 'equalize'; readonly enabled: boolean }
+  | { readonly kind: 'smooth'; readonly strength: number }
   | { readonly kind: 'opset'; readonly opset: 'auto' | number }
   /** The whole block. */
   | { readonly kind: 'preprocess'; readonly preprocess: Preprocess };
@@ -34,6 +35,7 @@ export const FIX_KINDS = [
   'activations-16',
   'reduce-range',
   'equalize',
+  'smooth',
   'raise-opset',
   'preprocess',
 ] as const;

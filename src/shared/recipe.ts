@@ -153,6 +153,14 @@ export const normalizeSchema = z.strictObject({
     .describe(
       'Even out the channels between neighbouring layers, which leaves what the model computes alone (cross-layer equalization, Nagel et al. 2019). Default false.',
     ),
+  smooth: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      'Move outlier channels of what MatMul and Gemm read into their weights, with this migration strength, such as 0.5, which leaves what the model computes alone (SmoothQuant, Xiao et al. 2023). Reads the calibration data once more. Default: not at all.',
+    ),
   opset: z
     .union([z.literal('auto'), z.literal('keep'), positiveInt])
     .optional()

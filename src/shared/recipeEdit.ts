@@ -81,6 +81,8 @@ export function changeRecipe(recipe: Keyed, change: RecipeChange): Keyed {
       return put(recipe, 'activations', typed(recipe['activations'], change.type));
     case 'equalize':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), equalize: change.enabled });
+    case 'smooth':
+      return put(recipe, 'normalize', { ...keyed(recipe['normalize']), smooth: change.strength });
     case 'opset':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), opset: change.opset });
     case 'preprocess':

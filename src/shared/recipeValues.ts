@@ -8,6 +8,9 @@ export type ObserverId = (typeof OBSERVERS)[number];
 /** Levels worth trying of the percentile observer: one value in 100,000, 10,000 and 1,000 is left out. */
 export const PERCENTILES = [99.999, 99.99, 99.9] as const;
 
+/** Strengths of smoothing worth trying: that of the paper, and one for harder outliers (Xiao et al. 2023, §5). */
+export const SMOOTHING = [0.5, 0.75] as const;
+
 /** Those of PyTorch: a qconfig, and the engine that runs it. */
 export const TORCH_BACKENDS = ['fbgemm', 'x86', 'onednn', 'qnnpack'] as const satisfies readonly BackendId[];
 export type TorchBackend = (typeof TORCH_BACKENDS)[number];

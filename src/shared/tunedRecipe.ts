@@ -34,6 +34,7 @@ const BLOCKS: Readonly<Record<RecipeChange['kind'], string | undefined>> = {
   weights: 'weights',
   activations: 'activations',
   equalize: 'normalize',
+  smooth: 'normalize',
   opset: 'normalize',
   preprocess: 'preprocess',
 };

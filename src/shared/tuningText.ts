@@ -15,6 +15,8 @@ export function changeText(change: RecipeChange): string {
       return 'biases corrected';
     case 'equalize':
       return 'channels equalized';
+    case 'smooth':
+      return `outliers smoothed by ${change.strength}`;
     case 'activations':
       return `${change.type} activations`;
     case 'backend':

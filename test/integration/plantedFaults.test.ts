@@ -15,9 +15,11 @@ import { quantize } from '../../src/core/pipeline/quantize';
 import { valueInfo } from '../../src/core/runtime/inspect';
 import { makeTensor } from '../../src/core/tensor';
 import { random } from '../../src/core/tune/bootstrap';
+import { priceFixes } from '../../src/core/tune/prices';
 import type { CauseKind } from '../../src/shared/causes';
 import type { Recipe } from '../../src/shared/recipe';
 import { changeRecipe } from '../../src/shared/recipeEdit';
+import type { PricedFix } from '../../src/shared/price';
 import type { Report } from '../../src/shared/report';
 import { suggestions, type Culprits } from '../../src/shared/verdicts';
 import { modelOf } from '../fixtures/onnx/models';
@@ -86,7 +88,7 @@ async function plant(
     input: [valueInfo('x', 'float32', [1, channels, SIZE, SIZE])],
     output: [valueInfo('y', 'float32', [1, outputs, SIZE, SIZE])],
   });
-  await writeModel(path.join(folder, 'net.onnx'), { proto: modelOf(graph) });
+  await writeModel(path.join(folder, 'net.onnx'), { proto: modelOf(graph, 17) });
   const shape = [1, channels, SIZE, SIZE];
   const lines = (from: number, to: number): string =>
     Array.from({ length: to - from }, (_, i) => `${JSON.stringify({ x: { shape, data: sample(from + i) } })}\n`).join(
@@ -109,6 +111,12 @@ async function run({ folder, recipe }: Planted): Promise<Report> {
 
 async function culpritsOf({ folder }: Planted): Promise<Culprits> {
   return findCulprits({ report: path.join(folder, 'net.quant/report.json'), baseDir: folder }, { threads: 1 });
+}
+
+/** What the first suggestion is priced at, beside the report of the last run. */
+async function firstPrice({ folder }: Planted): Promise<PricedFix> {
+  const [first] = (await priceFixes({ report: path.join(folder, 'net.quant'), baseDir: folder, most: 1 })).fixes;
+  return first!;
 }
 
 const outputOf = ({ outputs }: Report): number => outputs[0]?.error.sqnr ?? Infinity;
@@ -149,6 +157,38 @@ describe('planted faults are found, named and cured by the first suggestion', ()
     assert.match(sentence, /Channel 5 of what "(first|second)" (reads|writes)/);
     assert.ok(outputOf(after) > outputOf(before) + 10, `${outputOf(before)} → ${outputOf(after)} dB`);
     assert.deepEqual(after.counts, before.counts, 'as much in int8 as before');
+  });
+
+  test('an outlier channel of the activations in a chain of products', async () => {
+    // As in language models (Xiao et al. 2023, §3): a gain and a bias make channel 5 large, and small weights read it.
+    const [gain, bias] = [1, 0].map((value) => Array.from({ length: SIZE }, (_, c) => (c === 5 ? 200 : value)));
+    const calm = (): number[] =>
+      mixed(SIZE, SIZE).flatMap((row, channel) => row.map((w) => (channel === 5 ? w / 200 : w)));
+    const parts: Net[] = [
+      {
+        ...node('LayerNormalization', 'norm', ['x', 'gain', 'shift'], 'n', { axis: -1 }),
+        channels: 4,
+        constants: [constant('gain', [SIZE], gain!), constant('shift', [SIZE], mixed(1, SIZE)[0]!)],
+      },
+      { ...node('MatMul', 'first', ['n', 'w1'], 'm'), constants: [constant('w1', [SIZE, SIZE], calm())] },
+      { ...node('Add', 'bias', ['m', 'b1'], 'a'), constants: [constant('b1', [SIZE], bias!)] },
+      node('Relu', 'relu', ['a'], 'r'),
+      { ...node('MatMul', 'second', ['r', 'w2'], 'y'), constants: [constant('w2', [SIZE, SIZE], calm())] },
+    ];
+    const planted = await plant(parts, 4, plain(4));
+    const { before, after, sentence } = await cure(planted, 'outlier-channel');
+    assert.match(sentence, /Channel 5 of what "(first|second)" (reads|writes)/);
+    assert.equal(after.recipe.normalize?.smooth, 0.5);
+    assert.ok(after.normalization.some(({ id }) => id === 'smooth'));
+    assert.ok(outputOf(after) > outputOf(before) + 10, `${outputOf(before)} → ${outputOf(after)} dB`);
+    assert.deepEqual(after.counts, before.counts, 'as much in int8 as before');
+    await run(planted);
+    await culpritsOf(planted);
+    const { fix, price } = await firstPrice(planted);
+    assert.equal(fix.kind, 'smooth');
+    assert.deepEqual([price?.macs, price?.bytes], [0, 0]);
+    const gained = outputOf(after) - outputOf(before);
+    assert.ok(price!.sqnr.low <= gained && gained <= price!.sqnr.high, `${gained} dB, priced ${JSON.stringify(price)}`);
   });
 
   test('a range set by one sample', async () => {

@@ -36,6 +36,7 @@ function data(changes: Partial<LayerData> = {}): LayerData {
     ...{ report: layer(), extremes: extremes({}), weights: [], readers: [] },
     producerOf: (name) => (name === 'out' ? 'conv' : undefined),
     equalizing: () => undefined,
+    smoothing: () => [],
     beyond: () => ({ values: 2, of: 10_000 }),
     ...changes,
   };

@@ -5,7 +5,7 @@ import type { Fix, FixKind } from '../../shared/fixes';
 import type { LayerOverride } from '../../shared/recipe';
 import type { LayerReport, TensorReport } from '../../shared/report';
 import { median } from '../benchmark/statistics';
-import type { SampleExtremes } from './extremes';
+import { channelPeaks, type SampleExtremes } from './extremes';
 
 export interface LayerData {
   readonly report: LayerReport;
@@ -18,6 +18,8 @@ export interface LayerData {
   readonly producerOf: (tensor: string) => string | undefined;
   /** By what equalizing would divide each channel of a tensor; `undefined` where it stands between no two layers. */
   readonly equalizing: (tensor: string) => Float64Array | undefined;
+  /** By what smoothing would divide each channel of a tensor, the least strength first; empty where nothing can take it. */
+  readonly smoothing: (tensor: string) => readonly { readonly strength: number; readonly scales: Float64Array }[];
   /** How many values of a tensor exceed a magnitude, and how many there are; for the percentile that leaves them out. */
   readonly beyond: (tensor: string, magnitude: number) => { readonly values: number; readonly of: number };
 }
@@ -142,7 +144,7 @@ function weightChannels({ report, weights }: LayerData): Cause[] {
 }
 
 /** Activations have one scale for all channels, whatever the recipe says. */
-function activationChannels({ report, extremes, equalizing }: LayerData): Cause[] {
+function activationChannels({ report, extremes, equalizing, smoothing }: LayerData): Cause[] {
   return report.tensors.flatMap((tensor): Cause[] => {
     if (!isActivation(tensor) || tensor.quantization === null || loner(extremes, tensor.name) !== null) return [];
     const peaks = channelPeaks(extremes, tensor.name);
@@ -157,6 +159,8 @@ function activationChannels({ report, extremes, equalizing }: LayerData): Cause[
     if (scales?.length === peaks.length && isEven(peaks.map((peak, c) => peak / scales[c]!))) {
       return [{ ...common, fix: EQUALIZE }];
     }
+    const smooth = smoothing(tensor.name).find(({ scales: s }) => isEven(peaks.map((peak, c) => peak / s[c]!)));
+    if (smooth !== undefined) return [{ ...common, fix: smoothFix(smooth.strength) }];
     const because = `channel ${outliers[0]} is ${short(times)} times larger than the others`;
     const override = { select: report.name, quantize: false, because };
     const detail = 'Activations have one scale for all channels; in float each channel keeps its digits.';
@@ -177,6 +181,16 @@ const EQUALIZE: Fix = {
   change: { kind: 'equalize', enabled: true },
   preferred: true,
 };
+
+function smoothFix(strength: number): Fix {
+  return {
+    kind: 'smooth',
+    title: 'Move outlier channels of activations into the weights',
+    detail: `Each channel is divided where it is made, and the weights that read it are multiplied (SmoothQuant, strength ${strength}). What the model computes stays, and it costs no time.`,
+    change: { kind: 'smooth', strength },
+    preferred: true,
+  };
+}
 
 function tinyWeights({ report, weights }: LayerData): Cause[] {
   const most = Math.max(0, ...weights);
@@ -226,15 +240,6 @@ export function fewSamples({ samples, tensors }: SampleExtremes): Cause[] {
 function outliersOf(values: readonly number[], limit: number): number[] {
   const found = values.flatMap((value, channel) => (limit > 0 && value > limit ? [channel] : []));
   return found.toSorted((a, b) => values[b]! - values[a]!);
-}
-
-/** Largest magnitude of each channel over all samples. */
-function channelPeaks({ tensors }: SampleExtremes, name: string): number[] {
-  const found = tensors.get(name);
-  const channels = found?.max[0]?.length ?? 0;
-  return Array.from({ length: channels }, (_, c) =>
-    Math.max(...found!.max.map((max, i) => Math.max(max[c]!, -found!.min[i]![c]!))),
-  );
 }
 
 function largestOf(extremes: SampleExtremes, name: string): number {

@@ -1,17 +1,18 @@
 /** Gathers what the causes of each layer are told from. */
 
 import type { Cause } from '../../shared/causes';
+import { SMOOTHING } from '../../shared/recipeValues';
 import type { Report } from '../../shared/report';
 import type { TensorStats } from '../calibrate/histogram';
 import { channelRanges } from '../calibrate/qparams';
 import type { Pair } from '../contribution/layerVariants';
 import { equalizationOf } from '../normalize/equalize';
+import { smoothableTensors, smoothingOf } from '../normalize/smooth';
 import type { Prepared } from '../pipeline/prepare';
 import type { PlannedLayer } from '../plan/types';
-import type { TensorInfo } from '../runtime/session';
 import { toFloat32 } from '../tensor';
 import { causesOf } from './causes';
-import type { SampleExtremes } from './extremes';
+import { channelAxisOf, channelPeaks, type ChannelTensor, type SampleExtremes } from './extremes';
 
 export interface CauseSources {
   readonly prepared: Prepared;
@@ -22,10 +23,12 @@ export interface CauseSources {
 }
 
 /** The float tensors that int8 layers read or write, of known rank. */
-export function measuredActivations({ plan, tensors, graph }: Prepared): TensorInfo[] {
+export function measuredActivations({ plan, tensors, graph }: Prepared): ChannelTensor[] {
   return [...plan.activations.keys()].flatMap((name) => {
     const info = tensors.get(name);
-    return info?.type === 'float32' && info.shape.length > 0 && !graph.isConstant(name) ? [info] : [];
+    const rank = info?.shape.length ?? 0;
+    const isMeasured = info?.type === 'float32' && rank > 0 && !graph.isConstant(name);
+    return isMeasured ? [{ name, rank, axis: channelAxisOf(graph, name, rank) }] : [];
   });
 }
 
@@ -35,6 +38,11 @@ export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSo
   const scales = new Map(
     equalizationOf(prepared.model).flatMap(({ tensors, scales: s }) => tensors.map((tensor) => [tensor, s] as const)),
   );
+  const peaks = new Map(smoothableTensors(prepared.model).map((tensor) => [tensor, channelPeaks(extremes, tensor)]));
+  const smoothings = SMOOTHING.map((strength) => {
+    const smoothed = smoothingOf(prepared.model, peaks, strength);
+    return { strength, scales: new Map(smoothed.map(({ tensor, scales: s }) => [tensor, s])) };
+  });
   const quantized = plan.layers.filter(({ quantize }) => quantize);
   const causes = quantized.flatMap((layer) => {
     const row = report.layers.find(({ name }) => name === layer.name);
@@ -47,6 +55,11 @@ export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSo
       readers: readers.map(({ name }) => name),
       producerOf: (tensor) => quantized.find(({ outputs }) => outputs.includes(tensor))?.name,
       equalizing: (tensor) => scales.get(tensor),
+      smoothing: (tensor) =>
+        smoothings.flatMap(({ strength, scales: s }) => {
+          const found = s.get(tensor);
+          return found === undefined ? [] : [{ strength, scales: found }];
+        }),
       beyond: (tensor, magnitude) => beyond(stats.get(tensor), magnitude),
     });
     return [[layer.name, found] as const];

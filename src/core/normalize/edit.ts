@@ -3,6 +3,9 @@
 import { outerReferences } from '../onnx/check';
 import { subgraphs } from '../onnx/attributes';
 import type { GraphProto, NodeProto } from '../onnx/generated/onnx_pb';
+import type { Graph } from '../onnx/graph';
+import { makeTensorProto } from '../onnx/tensorProto';
+import type { Tensor } from '../tensor';
 
 /** A graph and the subgraphs inside it, outermost first. */
 export function* walkGraphs(graph: GraphProto): Generator<GraphProto> {
@@ -55,4 +58,29 @@ export function prune(graph: GraphProto, candidates: ReadonlySet<string>): void 
       return;
     }
   }
+}
+
+/**
+ * Gives one input of a node another constant value.
+ * @param graph the graph before any edit
+ * @param base of the name where the old one has other readers, or is a Constant node
+ */
+export function replaceConstant(
+  proto: GraphProto,
+  graph: Graph,
+  taken: Set<string>,
+  node: NodeProto,
+  index: number,
+  base: string,
+  tensor: Tensor,
+): void {
+  const old = node.input[index] ?? '';
+  const at = proto.initializer.findIndex((t) => t.name === old);
+  const own = at >= 0 && graph.uses(old).length === 1 && !graph.isOutput(old);
+  const name = own ? old : freshName(taken, base);
+  const made = makeTensorProto(name, tensor);
+  if (own) proto.initializer[at] = made;
+  else proto.initializer.push(made);
+  node.input[index] = name;
+  if (!own && old !== '') prune(proto, new Set([old]));
 }

@@ -11,9 +11,8 @@ import { floatAttribute, intAttribute, makeAttribute } from '../onnx/attributes'
 import type { GraphProto, NodeProto } from '../onnx/generated/onnx_pb';
 import { Graph, opKey } from '../onnx/graph';
 import { graphOf, type OnnxModel } from '../onnx/model';
-import { makeTensorProto } from '../onnx/tensorProto';
 import { makeTensor, type Tensor } from '../tensor';
-import { freshName, prune, tensorNames } from './edit';
+import { prune, replaceConstant, tensorNames } from './edit';
 
 /** y = scale·x + shift for every output channel, in double precision until it meets the weights. */
 interface Affine {
@@ -202,16 +201,7 @@ export function writeLayer(
   layer: Layer,
 ): void {
   const replace = (index: number, base: string, tensor: Tensor): void => {
-    const old = node.input[index] ?? '';
-    const at = proto.initializer.findIndex((t) => t.name === old);
-    // Shared with another node, or a Constant node: leave the old one to its other readers.
-    const own = at >= 0 && graph.uses(old).length === 1 && !graph.isOutput(old);
-    const name = own ? old : freshName(taken, base);
-    const made = makeTensorProto(name, tensor);
-    if (own) proto.initializer[at] = made;
-    else proto.initializer.push(made);
-    node.input[index] = name;
-    if (!own && old !== '') prune(proto, new Set([old]));
+    replaceConstant(proto, graph, taken, node, index, base, tensor);
   };
   replace(1, `${node.name}_weight`, makeTensor('float32', layer.dims, layer.weights));
   if (layer.hasBias) {

@@ -31,7 +31,8 @@ export interface NormalizeStep {
     | 'raise-opset'
     | 'fold-batchnorm'
     | 'fold-arithmetic'
-    | 'equalize';
+    | 'equalize'
+    | 'smooth';
   /** One sentence for people, with figures. */
   readonly description: string;
   /** Names of the nodes it touched; of the tensors for `initializers-from-inputs`. */

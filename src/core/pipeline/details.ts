@@ -17,10 +17,11 @@ import { Graph, opKey } from '../onnx/graph';
 import { readModel } from '../onnx/model';
 import { externalFiles } from '../onnx/tensors';
 import { channelAxis } from '../plan/plan';
-import { quantizedIsCurrent, readReport, resultFolder } from '../reportFile';
+import { quantizedIsCurrent, readReport, recipeFolder, resultFolder } from '../reportFile';
 import { toFloat32 } from '../tensor';
 import { readCalibration, sameMeasurement, STATS_FILE } from './calibration';
 import { hashFiles, normalizeFor } from './prepare';
+import { smoothed } from './smoothing';
 import type { JobContext } from './types';
 
 /** As many bins as a chart is wide enough for. */
@@ -39,7 +40,8 @@ export class DetailsReader {
    * Whatever is missing is left out, with a note.
    * @throws `file-not-found`, `report-invalid`; `usage` for a layer that the report does not have
    */
-  async read(input: DetailsInput, { signal }: JobContext = {}): Promise<LayerDetails> {
+  async read(input: DetailsInput, context: JobContext = {}): Promise<LayerDetails> {
+    const { signal } = context;
     const report = await this.#reports.get(await stampOf([input.report]), () => readReport(input.report));
     const layer = report.layers.find(({ name }) => name === input.layer);
     if (layer === undefined) throw new QuantscopeError('usage', `The report has no layer "${input.layer}".`);
@@ -49,7 +51,7 @@ export class DetailsReader {
     const measurements = await this.#statistics.get(stamp, () => readCalibration(folder));
     throwIfCancelled(signal);
     const activations = activationDetails(report, layer, measurements);
-    const weights = await this.#weights(report, layer, input.report);
+    const weights = await this.#weights(report, layer, input.report, context);
     const int8 = report.quantized?.path ?? '';
     const current = await this.#notes.get(await stampOf([input.report, int8]), async () =>
       (await quantizedIsCurrent(report)) ? [] : ['The int8 model beside this report is that of another run.'],
@@ -62,8 +64,9 @@ export class DetailsReader {
     };
   }
 
-  async #weights(report: Report, layer: LayerReport, file: string): Promise<Found<WeightDetails>> {
-    const graph = await this.#graphs.get(await stampOf([file, report.model.path]), () => graphOf(report));
+  async #weights(report: Report, layer: LayerReport, file: string, context: JobContext): Promise<Found<WeightDetails>> {
+    const stamp = await stampOf([file, report.model.path]);
+    const graph = await this.#graphs.get(stamp, () => graphOf(report, file, context));
     return typeof graph === 'string' ? { found: [], notes: [graph] } : weightDetails(layer, graph);
   }
 }
@@ -150,12 +153,15 @@ function activation(report: Report, tensor: TensorReport, stats: TensorStats): A
 // --- Weights --------------------------------------------------------------------------------------------------------
 
 /** The normalized model's graph, or why there is none. */
-async function graphOf({ model, recipe }: Report): Promise<Graph | string> {
+async function graphOf(report: Report, file: string, context: JobContext): Promise<Graph | string> {
+  const { model, recipe } = report;
   try {
     const original = await readModel(model.path);
     const hash = await hashFiles([model.path, ...externalFiles(original)]);
     if (hash !== model.sha256) return 'The model was changed since this run, so its weights are not shown.';
-    return new Graph((await normalizeFor(recipe, original)).model);
+    const normalized = await normalizeFor(recipe, original);
+    const baseDir = recipeFolder(file, report) ?? path.dirname(model.path);
+    return new Graph((await smoothed(normalized, hash, recipe, baseDir, context)).model);
   } catch (error) {
     return `The weights are not shown, for the model cannot be read: ${toQuantscopeError(error).message}`;
   }

@@ -13,8 +13,10 @@ import type { JobContext } from './types';
 /** @throws the errors of reading, normalising and planning a model */
 export async function inspectModel(input: InspectInput, context: JobContext = {}): Promise<Inspection> {
   const { backend, recipe } = input;
+  // Smoothing needs data, and changes the values of weights alone.
+  const normalize = { ...recipe?.normalize, smooth: undefined };
   const prepared = await prepare(
-    { ...recipe, model: input.model, ...(backend === undefined ? {} : { backend }) },
+    { ...recipe, normalize, model: input.model, ...(backend === undefined ? {} : { backend }) },
     input.baseDir,
     context,
   );

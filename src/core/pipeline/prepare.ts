@@ -1,4 +1,4 @@
-/** From a model file and a recipe to a plan: everything that needs no data. */
+/** From a model file and a recipe to a plan: everything that needs no data, and smoothing, which does. */
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -19,6 +19,7 @@ import type { Plan } from '../plan/types';
 import { productsSaturate } from '../runtime/cpu';
 import { inferTensors } from '../runtime/inspect';
 import { openSession, type TensorInfo } from '../runtime/session';
+import { smoothed } from './smoothing';
 import type { JobContext } from './types';
 
 export interface Prepared {
@@ -60,7 +61,8 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
   onProgress?.({ stage: 'normalize', done: 0, total: 1 });
   const backend = backendOf(recipe.backend ?? 'ort-cpu');
   const required = requiredOpset(recipe);
-  const { model, steps } = await normalizeFor(recipe, original);
+  const sha256 = await hashFiles(files);
+  const { model, steps } = await smoothed(await normalizeFor(recipe, original), sha256, recipe, baseDir, context);
   const version = opsetVersion(model) ?? 0;
   if (version < required) {
     throw new QuantscopeError(
@@ -90,7 +92,7 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
     isa,
     describe: {
       path: file,
-      sha256: await hashFiles(files),
+      sha256,
       bytes: await sizeOf(files),
       opset: opsetVersion(original) ?? 0,
       producer: `${original.proto.producerName} ${original.proto.producerVersion}`.trim(),

@@ -65,9 +65,10 @@ test('a remedy says why: by error in wider activations where there are kernels, 
 describe('what is free', () => {
   const recipe: Recipe = { model: 'net.onnx', calibration: { data: 'd', observer: 'percentile', percentile: 99.99 } };
   const backend = { observer: 'min-max', perChannel: true, biasCorrection: true } as const;
+  const PLAIN = { unevenness: 1, smoothable: false };
 
   test('is every other observer and level, none twice', () => {
-    const tried = freeChanges(recipe, backend, 1).map(({ change }) => JSON.stringify(change));
+    const tried = freeChanges(recipe, backend, PLAIN).map(({ change }) => JSON.stringify(change));
     assert.equal(new Set(tried).size, tried.length);
     assert.equal(tried.filter((change) => change.includes('percentile')).length, 2);
     assert.ok(!tried.some((change) => change.includes('99.99}')));
@@ -75,10 +76,21 @@ describe('what is free', () => {
 
   test('is equalizing, where channels are uneven and it is not done yet', () => {
     const kinds = (of: Recipe, unevenness: number): boolean =>
-      freeChanges(of, backend, unevenness).some(({ change }) => change.kind === 'equalize');
+      freeChanges(of, backend, { ...PLAIN, unevenness }).some(({ change }) => change.kind === 'equalize');
     assert.deepEqual(
       [kinds(recipe, 1.5), kinds(recipe, 30), kinds({ ...recipe, normalize: { equalize: true } }, 30)],
       [false, true, false],
+    );
+  });
+
+  test('is smoothing by other strengths, where something can take it', () => {
+    const strengths = (of: Recipe, smoothable: boolean): number[] =>
+      freeChanges(of, backend, { ...PLAIN, smoothable }).flatMap(({ change }) =>
+        change.kind === 'smooth' ? [change.strength] : [],
+      );
+    assert.deepEqual(
+      [strengths(recipe, false), strengths(recipe, true), strengths({ ...recipe, normalize: { smooth: 0.5 } }, true)],
+      [[], [0.5, 0.75], [0.75]],
     );
   });
 });

@@ -2,7 +2,7 @@
 
 import { microseconds } from '../../shared/format';
 import { OBSERVERS, weightOverride, type ObserverId, type Recipe } from '../../shared/recipe';
-import { PERCENTILES } from '../../shared/recipeValues';
+import { PERCENTILES, SMOOTHING } from '../../shared/recipeValues';
 import type { TuneChange, TunePoint } from '../../shared/tuning';
 import { DEFAULT_PERCENTILE } from '../calibrate/observers';
 
@@ -26,19 +26,30 @@ export interface Lacks {
 /** Less is not worth a calibration of its own. */
 const UNEVEN = 2;
 
+/** What can be done to the graph of a model. */
+export interface GraphFacts {
+  /** By how much equalizing would even out the channels; 1 where it would not. */
+  readonly unevenness: number;
+  /** Whether smoothing finds activations whose channels can be divided. */
+  readonly smoothable: boolean;
+}
+
 /** Changes of the whole recipe that make the model neither larger nor slower by much. */
 export function freeChanges(
   recipe: Recipe,
   backend: { readonly observer: ObserverId; readonly perChannel: boolean; readonly biasCorrection: boolean },
-  /** By how much equalizing would even out the channels; 1 where it would not. */
-  unevenness: number,
+  graph: GraphFacts,
 ): TuneChange[] {
   const changes: TuneChange[] = [];
   const { granularity } = weightOverride(recipe.weights);
   const perTensor = granularity === 'per-tensor' || (granularity === undefined && !backend.perChannel);
   if (perTensor) changes.push({ change: { kind: 'weights', granularity: 'per-channel' }, because: '' });
-  if (unevenness > UNEVEN && recipe.normalize?.equalize !== true) {
+  if (graph.unevenness > UNEVEN && recipe.normalize?.equalize !== true) {
     changes.push({ change: { kind: 'equalize', enabled: true }, because: '' });
+  }
+  if (graph.smoothable && recipe.calibration !== undefined) {
+    const strengths = SMOOTHING.filter((strength) => strength !== recipe.normalize?.smooth);
+    changes.push(...strengths.map((strength) => ({ change: { kind: 'smooth', strength } as const, because: '' })));
   }
   if ((recipe.mode ?? 'static') === 'static' && recipe.calibration !== undefined) {
     const used = recipe.calibration.observer ?? backend.observer;

@@ -15,6 +15,7 @@ import { pairOf } from '../contribution/pair';
 import { sweep } from '../contribution/sweep';
 import { openDataset } from '../data/dataset';
 import { equalizationOf, unevenness } from '../normalize/equalize';
+import { smoothableTensors } from '../normalize/smooth';
 import { calibrate } from '../pipeline/calibration';
 import { macsOf } from '../pipeline/macs';
 import { prepare } from '../pipeline/prepare';
@@ -103,8 +104,11 @@ class Tuner {
     });
     const { observer, weights, biasCorrection } = prepared.backend;
     const perChannel = weights.granularity === 'per-channel';
-    const uneven = unevenness(equalizationOf(prepared.model));
-    const candidates = freeChanges(this.#input.recipe, { observer, perChannel, biasCorrection }, uneven);
+    const graph = {
+      unevenness: unevenness(equalizationOf(prepared.model)),
+      smoothable: smoothableTensors(prepared.model).length > 0,
+    };
+    const candidates = freeChanges(this.#input.recipe, { observer, perChannel, biasCorrection }, graph);
     let best = this.#points[0]!;
     const helpful: { change: TuneChange; point: TunePoint }[] = [];
     for (const change of candidates) {
