@@ -142,7 +142,10 @@ function calibration(sides, { counts, peerOnly }) {
 
 function layers(sides, { peerOnly }) {
   const samples = 32;
-  const figures = ['float activations compared', 'weights compared', 'layers with local / accumulated error'];
+  const figures = [
+    ...['analysis alone s', 'float activations compared', 'accounted for otherwise', 'weights compared'],
+    'layers with local / accumulated error',
+  ];
   const header = ['side', ...COSTS.map(([name]) => name), ...figures];
   const costs = (...runs) => {
     const [wall, cpu, peak] = COSTS.map(([, , pick]) => runs.map(pick));
@@ -157,7 +160,10 @@ function layers(sides, { peerOnly }) {
     const debug = sides.peerDebug('squeezenet', quantized.prepared, quantized.out, samples);
     if (!debug.ok) return failed('peer', debug, header.length);
     const { activations_matched: matched, fp32_float_activations: all, weights_matched: weights } = debug.output;
-    return ['peer: quantize, then debug', ...costs(quantized, debug), `${matched} of ${all}`, weights, ''];
+    return [
+      ...['peer: quantize, then debug', ...costs(quantized, debug), fixed(debug.output.wall_s.total, 1)],
+      ...[`${matched} of ${all}`, '', weights, ''],
+    ];
   };
   const ours = () => {
     log('layers ours');
@@ -169,8 +175,13 @@ function layers(sides, { peerOnly }) {
       .filter(({ role, quantization }) => role === 'weight' && quantization);
     const errors = ['local', 'accumulated'].map((kind) => rows.filter((row) => row[kind] !== null).length);
     return [
-      ...['ours: quantize, which analyzes too', ...costs(run), `${matched} of ${matched + unmatched.length}`],
-      ...[weights.length, `${errors.join(' / ')} of ${rows.length}`],
+      ...['ours: quantize, which analyzes too', ...costs(run), fixed(run.output.seconds.analyze, 1)],
+      ...[
+        `${matched} of ${matched + unmatched.length}`,
+        unmatched.length,
+        weights.length,
+        `${errors.join(' / ')} of ${rows.length}`,
+      ],
     ];
   };
   return [table(`squeezenet, ${samples} images`, header, peerOnly ? [peer()] : [peer(), ours()])];

@@ -17,9 +17,10 @@ import type { Plan, PlannedLayer } from '../plan/types';
 import { optimizeModel, withOutputs } from '../runtime/inspect';
 import { openSession, type Session, type TensorInfo } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
-import { ErrorAccumulator, type Quantized } from './errors';
+import { ErrorAccumulator } from './errors';
 import { SaturationMeter } from './saturationMeter';
 import { buildShadow, type Shadow } from './shadow';
+import type { Quantized } from './sums';
 import { chooseTaps, type Tap, type Unmatched } from './taps';
 
 const DEFAULT_MEMORY_CAP = 512 * 2 ** 20;

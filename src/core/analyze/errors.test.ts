@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { ErrorMeasure } from '../../shared/report';
-import { dequantize, ErrorAccumulator, SQNR_FLOOR, type Quantized } from './errors';
+import { ErrorAccumulator, SQNR_FLOOR } from './errors';
+import { dequantize, vectorSums, type Quantized } from './sums';
 
 interface Sample {
   readonly id: string;
@@ -74,6 +75,26 @@ describe('ErrorAccumulator', () => {
         return close(got.sqnr, wanted.sqnr, 1e-6) && (!defined || close(got.cosine, wanted.cosine, 1e-6));
       }),
     );
+  });
+
+  test('tensors longer than one pass of the vector loop, floats and bytes, whole and with a rest', () => {
+    assert.ok(vectorSums, 'this machine has vector instructions');
+    for (const length of [16384, 16387, 2 * 16384 + 1, 50_000]) {
+      const x = Float32Array.from({ length }, (_, i) => 3 * Math.sin(i) * (i > 16384 ? 5 : 1));
+      const scale = Math.fround(0.13);
+      const quantized = (lowest: number): number[] =>
+        Array.from(x, (value) => Math.min(lowest + 255, Math.max(lowest, Math.round(value / scale) + lowest + 100)));
+      for (const y of [
+        x.map((value, i) => value + 0.01 * Math.cos(i * i)),
+        { data: Uint8Array.from(quantized(0)), scale, zeroPoint: 100 },
+        { data: Int8Array.from(quantized(-128)), scale, zeroPoint: -28 },
+      ]) {
+        const wanted = definition(x, y instanceof Float32Array ? y : dequantize(y));
+        const got = measure([{ id: 'a', x, y }]);
+        assert.ok(close(got.sqnr, wanted.sqnr, 1e-9), `${got.sqnr} dB and ${wanted.sqnr} dB`);
+        assert.ok(close(got.cosine, wanted.cosine, 1e-9));
+      }
+    }
   });
 
   test('the order of the samples does not matter', () => {

@@ -1,11 +1,10 @@
 /**
  * The loops of `kernel.ts` as WebAssembly with vector instructions: three to four times as fast,
- * which makes measuring cheap beside the inference. JavaScript engines check every array index and
- * know no vectors; compiling the few lines here at start-up needs no tool and no binary file.
+ * which makes measuring cheap beside the inference.
  */
 
+import { instantiate, op, PAGE, TYPE, type Code } from '../wasm';
 import { extremesFrom, KEY_SHIFT, MAGNITUDE, SIDE, type Counts, type Extremes } from './kernel';
-import { op, TYPE, wasmModule, type Code } from './wasm';
 
 const LANES = [0, 1, 2, 3] as const;
 /**
@@ -18,7 +17,6 @@ const FIRST = ZERO_SLOTS - 1;
 
 /** Values per chunk: 64 KB, so that the second loop finds them in the cache. */
 export const CHUNK = 16384;
-const PAGE = 65536;
 const INPUT = 4 * 2 * STRIDE;
 const RESULT = INPUT + 4 * CHUNK;
 const PAGES = Math.ceil((RESULT + 3 * 16) / PAGE);
@@ -67,13 +65,6 @@ function accumulateLoop(): Code {
   return overInput(p, end, body);
 }
 
-/** What is used of the global; its types otherwise come only with those of the browser. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-  validate(bytes: Uint8Array): boolean;
-};
-
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   extremes(end: number): void;
@@ -99,13 +90,11 @@ export class SimdKernel {
   /** Undefined where the processor or the engine has no vector instructions. */
   static create(): SimdKernel | undefined {
     const { i32, v128 } = TYPE;
-    const bytes = wasmModule(PAGES, [
+    const run = instantiate(PAGES, [
       { name: 'extremes', parameters: 1, locals: [i32, v128, v128, v128, v128], body: extremesLoop() },
       { name: 'accumulate', parameters: 3, locals: [i32, i32, v128, v128], body: accumulateLoop() },
     ]);
-    if (!WebAssembly.validate(bytes)) return undefined;
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-    return new SimdKernel(exports as Exports);
+    return run && new SimdKernel(run as Exports);
   }
 
   loadCounts(counts: Counts): void {

@@ -7,7 +7,7 @@
 import { throwIfCancelled } from '../../shared/errors';
 import type { OnProgress } from '../../shared/progress';
 import { ERROR_SOURCES, type ErrorSource, type ErrorSplit } from '../../shared/verdicts';
-import { dequantize } from '../analyze/errors';
+import { dequantize } from '../analyze/sums';
 import { buildShadow } from '../analyze/shadow';
 import type { Dataset } from '../data/types';
 import type { PlannedLayer } from '../plan/types';
