@@ -58,6 +58,11 @@ describe('causes', () => {
     assert.deepEqual(kinds({ weights: [1, 0.05, 0.3, 0.5] }), ['channel-imbalance']);
   });
 
+  test('of as many channels as a vocabulary has', () => {
+    const vocabulary = Array<number>(300_000).fill(1);
+    assert.deepEqual(kinds({ weights: vocabulary, extremes: extremes({ out: [vocabulary] }) }), []);
+  });
+
   test('a channel of an activation that the weights make, so that equalizing takes it away', () => {
     const peaks = { extremes: extremes({ in: [[1, 1, 1, 40]] }) };
     const [evened] = causesOf(data({ ...peaks, equalizing: () => Float64Array.of(1, 1, 1, 30) }));

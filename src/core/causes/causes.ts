@@ -137,7 +137,7 @@ function weightChannels({ report, weights }: LayerData): Cause[] {
     const sentence = `Channel ${outliers[0]} of the weights of "${report.name}" is ${short(times)} times larger than the others, and all share one scale.`;
     return [{ kind: 'outlier-channel', sentence, tensor: tensor.name, channels: outliers, fix }];
   }
-  const ratio = Math.max(...alive) / Math.min(...alive);
+  const ratio = largest(alive) / smallest(alive);
   if (ratio < OUTLIER) return [];
   const sentence = `The weights of the channels of "${report.name}" differ by a factor of ${short(ratio)}, and all share one scale.`;
   return [{ kind: 'channel-imbalance', sentence, tensor: tensor.name, fix }];
@@ -193,7 +193,7 @@ function smoothFix(strength: number): Fix {
 }
 
 function tinyWeights({ report, weights }: LayerData): Cause[] {
-  const most = Math.max(0, ...weights);
+  const most = Math.max(0, largest(weights));
   if (most === 0 || most >= TINY) return [];
   const sentence = `The weights of "${report.name}" are at most ${short(most)}: the scale of its bias gets too small for 32 bits.`;
   const override = { select: report.name, quantize: false, because: `its weights are at most ${short(most)}` };
@@ -243,11 +243,21 @@ function outliersOf(values: readonly number[], limit: number): number[] {
 }
 
 function largestOf(extremes: SampleExtremes, name: string): number {
-  return Math.max(0, ...channelPeaks(extremes, name));
+  return Math.max(0, largest(channelPeaks(extremes, name)));
 }
 
-const largest = (values: Float32Array): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
-const smallest = (values: Float32Array): number => values.reduce((a, b) => Math.min(a, b), Infinity);
+/** There are more channels in some vocabularies than a function may have arguments. */
+function largest(values: Iterable<number>): number {
+  let most = -Infinity;
+  for (const value of values) most = Math.max(most, value);
+  return most;
+}
+
+function smallest(values: Iterable<number>): number {
+  let least = Infinity;
+  for (const value of values) least = Math.min(least, value);
+  return least;
+}
 
 function isActivation({ role }: TensorReport): boolean {
   return role === 'input' || role === 'output';
