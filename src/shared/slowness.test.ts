@@ -50,6 +50,8 @@ describe('why int8 is slow', () => {
       { name: 'd', reads: 't4', writes: 'y', int8: 5, fp32: 5 },
     ];
     const [finding, ...others] = explainSpeed(report([...FAST, ...island]));
+    const upsideDown = explainSpeed(report([...FAST, ...island].reverse()));
+    assert.deepEqual(upsideDown[0]?.layers, ['d', 'c'], 'layers hang together in whatever order they are listed');
     assert.deepEqual([finding?.cause, finding?.layers, others.length], ['small-island', ['c', 'd'], 0]);
     assert.deepEqual(
       finding?.changes.map(

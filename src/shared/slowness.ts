@@ -88,24 +88,33 @@ function smallIslands(report: Report): SlowFinding[] {
 /** Connected by tensors that one writes and another reads. */
 function islandsOf(layers: readonly LayerReport[]): LayerReport[][] {
   const int8 = layers.filter(({ status }) => status === 'quantized');
-  const island = new Map(int8.map((layer) => [layer, new Set([layer])]));
-  const writers = new Map<string, LayerReport>();
-  for (const layer of int8) {
-    for (const { name, role } of layer.tensors) if (role === 'output') writers.set(name, layer);
-  }
-  for (const layer of int8) {
-    for (const { name, role } of layer.tensors) {
+  const writers = new Map<string, number>();
+  int8.forEach(({ tensors }, at) => {
+    for (const { name, role } of tensors) if (role === 'output') writers.set(name, at);
+  });
+  // Every layer leads, over others of its island, to the first of them.
+  const before = int8.map((_, at) => at);
+  const firstOf = (layer: number): number => {
+    let at = layer;
+    while (before[at] !== at) at = before[at] = before[before[at]!]!;
+    return at;
+  };
+  int8.forEach(({ tensors }, at) => {
+    for (const { name, role } of tensors) {
       const writer = role === 'input' ? writers.get(name) : undefined;
       if (writer === undefined) continue;
-      const [mine, theirs] = [island.get(layer)!, island.get(writer)!];
-      if (mine === theirs) continue;
-      for (const member of mine) {
-        theirs.add(member);
-        island.set(member, theirs);
-      }
+      const [mine, theirs] = [firstOf(at), firstOf(writer)];
+      before[Math.max(mine, theirs)] = Math.min(mine, theirs);
     }
-  }
-  return [...new Set(island.values())].map((members) => [...members]);
+  });
+  const islands = new Map<number, LayerReport[]>();
+  int8.forEach((layer, at) => {
+    const first = firstOf(at);
+    const island = islands.get(first);
+    if (island === undefined) islands.set(first, [layer]);
+    else island.push(layer);
+  });
+  return [...islands.values()];
 }
 
 function slowKernels({ layers }: Report, already: ReadonlySet<string>): SlowFinding[] {

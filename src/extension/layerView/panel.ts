@@ -5,7 +5,7 @@ import type { Cause } from '../../shared/causes';
 import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
 import { layerFixes } from '../../shared/layerFixes';
 import type { Report } from '../../shared/report';
-import type { LayerMeasurements } from '../../shared/viewFacts';
+import type { LayerMeasurements, ReportFacts } from '../../shared/viewFacts';
 import {
   answerView,
   type ExportKind,
@@ -36,6 +36,11 @@ import { layerAt, layerFacts, reportFacts, rowPage } from './reportView';
 /** Reports that are answered for: the page may still ask for the one before. */
 const REMEMBERED = 2;
 
+/** A report with its figures, which take some time where it is large, and are asked for whenever anything changes. */
+interface Answered extends Shown {
+  readonly facts: ReportFacts;
+}
+
 const ENCODINGS: Readonly<Record<ExportKind, BufferEncoding>> = { svg: 'utf8', png: 'base64', csv: 'utf8' };
 
 export class LayerPanel implements vscode.Disposable {
@@ -45,7 +50,7 @@ export class LayerPanel implements vscode.Disposable {
   #source: ViewSource;
   #entry: ModelEntry;
   /** The newest last. */
-  #shown: readonly Shown[] = [];
+  #shown: readonly Answered[] = [];
   #asked = 0;
   #job: RunningJob | undefined;
 
@@ -154,9 +159,10 @@ export class LayerPanel implements vscode.Disposable {
     try {
       const shown = await loadSource(this.#services, entry, this.#source);
       if (shown === undefined) return { content: { kind: 'empty' }, stale: [] };
-      this.#shown = [...this.#shown.filter(({ id }) => id !== shown.id), shown].slice(-REMEMBERED);
+      const facts = this.#shown.find(({ id }) => id === shown.id)?.facts ?? reportFacts(shown);
+      this.#shown = [...this.#shown.filter(({ id }) => id !== shown.id), { ...shown, facts }].slice(-REMEMBERED);
       return {
-        content: { kind: 'report', report: reportFacts(shown) },
+        content: { kind: 'report', report: facts },
         // An earlier run is out of date by what it is.
         stale: shown.measured === undefined ? [] : await changesSince(shown.report, entry),
       };
