@@ -73,10 +73,15 @@ function verdictsOf({ layers }: Report): LayerVerdict[] {
   });
 }
 
+/** As the extension has it, read from a file: engines keep text that was put together from parts in another form. */
+function asRead(report: Report): Report {
+  return JSON.parse(JSON.stringify(report)) as Report;
+}
+
 /** Everything that the layer view can show at once: a run, the one before, and verdicts. */
 export function subjectOf(model: OnnxModel): Subject {
-  const report = reportOf(model, 3, '2026-01-02T00:00:00.000Z');
-  const base: Base = { report: reportOf(model, 5, '2026-01-01T00:00:00.000Z'), relation: 'previous' };
+  const report = asRead(reportOf(model, 3, '2026-01-02T00:00:00.000Z'));
+  const base: Base = { report: asRead(reportOf(model, 5, '2026-01-01T00:00:00.000Z')), relation: 'previous' };
   const layers = verdictsOf(report);
   const cost = { passes: 9, layers: layers.length, seconds: 60 };
   const culprits = { version: 1, report: report.created, samples: 16, sqnr: 20, cost, causes: [], layers } as const;

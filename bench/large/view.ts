@@ -38,7 +38,7 @@ export interface Frames {
 interface Probe {
   drawn?: number;
   acquireVsCodeApi?: unknown;
-  answer?: (message: unknown) => Promise<unknown>;
+  answer?: (message: unknown) => Promise<string>;
 }
 
 function handlersOf(subject: Subject): ViewHandlers {
@@ -74,7 +74,8 @@ export async function openView(browser: Browser, subject: Subject): Promise<View
   });
   const handlers = handlersOf(subject);
   const work = await workOf(page);
-  await page.exposeFunction('answer', (message: unknown) => answerView(message, handlers));
+  // As text, which is how the editor carries messages between the extension and a view.
+  await page.exposeFunction('answer', async (message: unknown) => JSON.stringify(await answerView(message, handlers)));
   await page.setContent(`<!DOCTYPE html><html><head><style>${THEME}</style></head><body></body></html>`);
   await page.addStyleTag({ path: path.join(BUNDLE, 'layers.css') });
   // The compiler keeps names of functions by a helper that the page does not have.
@@ -85,7 +86,9 @@ export async function openView(browser: Browser, subject: Subject): Promise<View
       getState: () => undefined,
       setState: () => undefined,
       postMessage: (message: unknown) => {
-        void probe.answer!(message).then((data) => dispatchEvent(new MessageEvent('message', { data })));
+        void probe.answer!(message).then((text) => {
+          dispatchEvent(new MessageEvent('message', { data: JSON.parse(text) as unknown }));
+        });
       },
     });
     const start = performance.now();
