@@ -62,6 +62,10 @@ function applied(recipe, change) {
   }
   if (change.kind === 'equalize') return { ...recipe, normalize: { ...recipe.normalize, equalize: change.enabled } };
   if (change.kind === 'smooth') return { ...recipe, normalize: { ...recipe.normalize, smooth: change.strength } };
+  if (change.kind === 'split') {
+    const split = [...(recipe.normalize?.split ?? []), change.concat];
+    return { ...recipe, normalize: { ...recipe.normalize, split } };
+  }
   if (change.kind === 'weights') return { ...recipe, weights: { granularity: change.granularity } };
   throw new Error(`no case for ${change.kind}`);
 }

@@ -19,6 +19,8 @@ export type RecipeChange =
   | { readonly kind: 'bias-correction'; readonly enabled: boolean }
   | { readonly kind: 'equalize'; readonly enabled: boolean }
   | { readonly kind: 'smooth'; readonly strength: number }
+  /** Adds the name of a Concat to those whose readers are split. */
+  | { readonly kind: 'split'; readonly concat: string }
   | { readonly kind: 'opset'; readonly opset: 'auto' | number }
   /** The whole block. */
   | { readonly kind: 'preprocess'; readonly preprocess: Preprocess };
@@ -36,6 +38,7 @@ export const FIX_KINDS = [
   'reduce-range',
   'equalize',
   'smooth',
+  'split-concat',
   'raise-opset',
   'preprocess',
 ] as const;

@@ -147,6 +147,12 @@ export type LayerOverride = z.infer<typeof layerOverrideSchema>;
 export const normalizeSchema = z.strictObject({
   batchnorm: z.boolean().optional().describe('Fold BatchNormalization into the Conv before it. Default true.'),
   constants: z.boolean().optional().describe('Fold constant subgraphs. Default true.'),
+  split: z
+    .array(z.string().min(1))
+    .optional()
+    .describe(
+      'Names of Concats whose inputs differ much in range: what reads one becomes a layer for each input, so that each has a scale of its own, and their results are added. What the model computes stays. Default: none.',
+    ),
   equalize: z
     .boolean()
     .optional()

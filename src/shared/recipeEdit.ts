@@ -83,6 +83,12 @@ export function changeRecipe(recipe: Keyed, change: RecipeChange): Keyed {
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), equalize: change.enabled });
     case 'smooth':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), smooth: change.strength });
+    case 'split': {
+      const normalize = keyed(recipe['normalize']);
+      const names = listOf(normalize['split']);
+      if (names.includes(change.concat)) return recipe;
+      return put(recipe, 'normalize', { ...normalize, split: [...names, change.concat] });
+    }
     case 'opset':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), opset: change.opset });
     case 'preprocess':

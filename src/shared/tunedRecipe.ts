@@ -35,6 +35,7 @@ const BLOCKS: Readonly<Record<RecipeChange['kind'], string | undefined>> = {
   activations: 'activations',
   equalize: 'normalize',
   smooth: 'normalize',
+  split: 'normalize',
   opset: 'normalize',
   preprocess: 'preprocess',
 };

@@ -17,6 +17,8 @@ export function changeText(change: RecipeChange): string {
       return 'channels equalized';
     case 'smooth':
       return `outliers smoothed by ${change.strength}`;
+    case 'split':
+      return `${change.concat} split by its inputs`;
     case 'activations':
       return `${change.type} activations`;
     case 'backend':

@@ -16,10 +16,11 @@ import { valueInfo } from '../../src/core/runtime/inspect';
 import { makeTensor } from '../../src/core/tensor';
 import { random } from '../../src/core/tune/bootstrap';
 import { priceFixes } from '../../src/core/tune/prices';
+import { tune } from '../../src/core/tune/tune';
 import type { CauseKind } from '../../src/shared/causes';
+import type { FixKind } from '../../src/shared/fixes';
 import type { Recipe } from '../../src/shared/recipe';
 import { changeRecipe } from '../../src/shared/recipeEdit';
-import type { PricedFix } from '../../src/shared/price';
 import type { Report } from '../../src/shared/report';
 import { suggestions, type Culprits } from '../../src/shared/verdicts';
 import { modelOf } from '../fixtures/onnx/models';
@@ -113,10 +114,17 @@ async function culpritsOf({ folder }: Planted): Promise<Culprits> {
   return findCulprits({ report: path.join(folder, 'net.quant/report.json'), baseDir: folder }, { threads: 1 });
 }
 
-/** What the first suggestion is priced at, beside the report of the last run. */
-async function firstPrice({ folder }: Planted): Promise<PricedFix> {
+/** The first fix of the faulty recipe comes with a price that foretells what it gains, and takes nothing out of int8. */
+async function assertPriced(planted: Planted, kind: FixKind, gained: number): Promise<void> {
+  await run(planted);
+  await culpritsOf(planted);
+  const { folder } = planted;
   const [first] = (await priceFixes({ report: path.join(folder, 'net.quant'), baseDir: folder, most: 1 })).fixes;
-  return first!;
+  assert.equal(first?.fix.kind, kind);
+  assert.ok(first.price !== null, first.why);
+  const { sqnr, macs, latency } = first.price;
+  assert.ok(sqnr.low <= gained && gained <= sqnr.high, `gained ${gained} dB, priced ${JSON.stringify(sqnr)}`);
+  assert.ok(macs >= 0 && latency !== null);
 }
 
 const outputOf = ({ outputs }: Report): number => outputs[0]?.error.sqnr ?? Infinity;
@@ -182,13 +190,7 @@ describe('planted faults are found, named and cured by the first suggestion', ()
     assert.ok(after.normalization.some(({ id }) => id === 'smooth'));
     assert.ok(outputOf(after) > outputOf(before) + 10, `${outputOf(before)} → ${outputOf(after)} dB`);
     assert.deepEqual(after.counts, before.counts, 'as much in int8 as before');
-    await run(planted);
-    await culpritsOf(planted);
-    const { fix, price } = await firstPrice(planted);
-    assert.equal(fix.kind, 'smooth');
-    assert.deepEqual([price?.macs, price?.bytes], [0, 0]);
-    const gained = outputOf(after) - outputOf(before);
-    assert.ok(price!.sqnr.low <= gained && gained <= price!.sqnr.high, `${gained} dB, priced ${JSON.stringify(price)}`);
+    await assertPriced(planted, 'smooth', outputOf(after) - outputOf(before));
   });
 
   test('a range set by one sample', async () => {
@@ -237,9 +239,18 @@ describe('planted faults are found, named and cured by the first suggestion', ()
         [0, 0, 0.3, -1],
       ]),
     ];
-    const { before, after, sentence } = await cure(await plant(parts, 4, plain(4)), 'unequal-concat');
+    const planted = await plant(parts, 4, plain(4));
+    const { before, after, sentence } = await cure(planted, 'unequal-concat');
     assert.match(sentence, /inputs of "join" reach/);
     assert.ok(outputOf(after) > outputOf(before) + 10, `${outputOf(before)} → ${outputOf(after)} dB`);
+    assert.deepEqual(after.recipe.normalize?.split, ['join']);
+    const products = (report: Report): Report['layers'] => report.layers.filter(({ op }) => op === 'Conv');
+    assert.equal(products(after).length, products(before).length + 1);
+    assert.ok(products(after).every(({ status }) => status === 'quantized'));
+    await assertPriced(planted, 'split-concat', outputOf(after) - outputOf(before));
+    const { best } = await tune({ recipe: planted.recipe, baseDir: planted.folder, goal: { minSqnr: 30 } });
+    assert.ok(best.reached && best.macs === 100, JSON.stringify(best));
+    assert.ok(best.changes.some(({ change }) => change.kind === 'split' && change.concat === 'join'));
   });
 
   test('BGR images read as RGB', async () => {

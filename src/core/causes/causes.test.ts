@@ -37,6 +37,7 @@ function data(changes: Partial<LayerData> = {}): LayerData {
     producerOf: (name) => (name === 'out' ? 'conv' : undefined),
     equalizing: () => undefined,
     smoothing: () => [],
+    splittable: false,
     beyond: () => ({ values: 2, of: 10_000 }),
     ...changes,
   };

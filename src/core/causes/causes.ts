@@ -20,6 +20,8 @@ export interface LayerData {
   readonly equalizing: (tensor: string) => Float64Array | undefined;
   /** By what smoothing would divide each channel of a tensor, the least strength first; empty where nothing can take it. */
   readonly smoothing: (tensor: string) => readonly { readonly strength: number; readonly scales: Float64Array }[];
+  /** Whether the layer is a Concat that can be split away. */
+  readonly splittable: boolean;
   /** How many values of a tensor exceed a magnitude, and how many there are; for the percentile that leaves them out. */
   readonly beyond: (tensor: string, magnitude: number) => { readonly values: number; readonly of: number };
 }
@@ -65,20 +67,32 @@ function saturation({ report: { name, saturation: rate } }: LayerData): Cause[] 
 }
 
 /** Inputs of a Concat share the scale of its output. */
-function concat({ report, extremes, readers }: LayerData): Cause[] {
+function concat({ report, extremes, readers, splittable }: LayerData): Cause[] {
   if (report.op !== 'Concat') return [];
   const inputs = report.tensors.filter(({ role }) => role === 'input');
   const spans = inputs.map(({ name }) => largestOf(extremes, name)).filter((span) => span > 0);
   const [small, large] = [Math.min(...spans), Math.max(...spans)];
   if (spans.length < 2 || large < OUTLIER * small) return [];
   const steps = Math.max(1, Math.round((256 * small) / large));
+  const sentence = `The inputs of "${report.name}" reach ${short(small)} and ${short(large)}, and share one scale: the smaller has ${steps} of 256 steps.`;
+  if (splittable) return [{ kind: 'unequal-concat', sentence, fix: splitFix(report.name) }];
   const names = [report.name, ...readers];
   const select = names.length === 1 ? report.name : `{${names.map(escaped).join(',')}}`;
-  const sentence = `The inputs of "${report.name}" reach ${short(small)} and ${short(large)}, and share one scale: the smaller has ${steps} of 256 steps.`;
   const detail = 'Each input then keeps a scale of its own.';
   const what = readers.length === 0 ? `"${report.name}"` : `"${report.name}" and what reads it`;
   const override = { select, quantize: false, because: `its inputs reach ${short(small)} and ${short(large)}` };
   return [{ kind: 'unequal-concat', sentence, fix: fixOf('exclude-layer', `Keep ${what} in float`, detail, override) }];
+}
+
+function splitFix(concat: string): Fix {
+  return {
+    kind: 'split-concat',
+    title: `Split "${concat}" by its inputs`,
+    detail:
+      'What reads it becomes one layer for each input, each with a scale of its own, and their results are added. What the model computes stays, and its products stay in int8; the sums take time.',
+    change: { kind: 'split', concat },
+    preferred: true,
+  };
 }
 
 /** Ranges that one sample alone sets, where the observer takes them as they are. */

@@ -8,6 +8,7 @@ import { channelRanges } from '../calibrate/qparams';
 import type { Pair } from '../contribution/layerVariants';
 import { equalizationOf } from '../normalize/equalize';
 import { smoothableTensors, smoothingOf } from '../normalize/smooth';
+import { splittableConcats } from '../normalize/splitConcat';
 import type { Prepared } from '../pipeline/prepare';
 import type { PlannedLayer } from '../plan/types';
 import { toFloat32 } from '../tensor';
@@ -43,6 +44,7 @@ export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSo
     const smoothed = smoothingOf(prepared.model, peaks, strength);
     return { strength, scales: new Map(smoothed.map(({ tensor, scales: s }) => [tensor, s])) };
   });
+  const split = new Set(splittableConcats(graph, prepared.tensors).map(({ concat }) => concat));
   const quantized = plan.layers.filter(({ quantize }) => quantize);
   const causes = quantized.flatMap((layer) => {
     const row = report.layers.find(({ name }) => name === layer.name);
@@ -60,6 +62,7 @@ export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSo
           const found = s.get(tensor);
           return found === undefined ? [] : [{ strength, scales: found }];
         }),
+      splittable: split.has(layer.name),
       beyond: (tensor, magnitude) => beyond(stats.get(tensor), magnitude),
     });
     return [[layer.name, found] as const];

@@ -20,6 +20,7 @@ import { halfToFloat } from './half';
 import { nameNodes } from './names';
 import { irVersionFor, raiseOpset } from './opset';
 import { inferOrNothing } from './shapes';
+import { splitConcats } from './splitConcat';
 
 export interface NormalizeStep {
   readonly id:
@@ -31,6 +32,7 @@ export interface NormalizeStep {
     | 'raise-opset'
     | 'fold-batchnorm'
     | 'fold-arithmetic'
+    | 'split-concat'
     | 'equalize'
     | 'smooth';
   /** One sentence for people, with figures. */
@@ -44,6 +46,8 @@ export interface NormalizeOptions {
   readonly batchnorm?: boolean;
   /** Fold constant subgraphs. Default true. */
   readonly constants?: boolean;
+  /** Names of Concats of which every reader is split by their inputs. Default none. */
+  readonly split?: readonly string[];
   /** Even out the channels between neighbouring layers. Default false. */
   readonly equalize?: boolean;
   /** `auto` (default) raises to `requiredOpset`, a number to that one, `keep` not at all. */
@@ -66,7 +70,8 @@ const MAX_FOLD_ROUNDS = 8;
 /**
  * Normalizes a model; the given one is not changed. With `opset: 'keep'` the opset may stay below
  * `requiredOpset`, which the caller has to refuse or work around.
- * @throws `opset-conversion` where a node cannot be written at the wanted opset, `external-data-*`
+ * @throws `opset-conversion` where a node cannot be written at the wanted opset, `external-data-*`,
+ *   `plan-impossible` for a Concat that cannot be split
  */
 export async function normalizeModel(model: OnnxModel, options: NormalizeOptions): Promise<Normalized> {
   const copy = cloneModel(model);
@@ -115,6 +120,12 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
       `Folded ${arithmetic.length} per-channel Mul, Div, Add or Sub into the layer before.`,
       arithmetic,
     );
+  }
+  if (options.split !== undefined && options.split.length > 0) {
+    const split = splitConcats(copy, await inferOrNothing(copy), options.split);
+    const readers = count([...new Set(split.flatMap((concat) => concat.readers))], 'layer');
+    const names = split.map(({ concat }) => concat);
+    report('split-concat', `Split ${readers} by the inputs of ${count(names, 'Concat')}, which went.`, names);
   }
   if (options.equalize === true) {
     const pairs = equalize(copy);

@@ -107,6 +107,7 @@ export async function normalizeFor(recipe: Recipe, original: OnnxModel): Promise
   return normalizeModel(original, {
     batchnorm: recipe.normalize?.batchnorm ?? true,
     constants: recipe.normalize?.constants ?? true,
+    split: recipe.normalize?.split ?? [],
     equalize: recipe.normalize?.equalize ?? false,
     opset: recipe.normalize?.opset ?? 'auto',
     requiredOpset: requiredOpset(recipe),

@@ -5,7 +5,7 @@ import type { Recipe } from '../../shared/recipe';
 import { freeChanges, rankLayers, remedy, type LayerCost } from './candidates';
 
 const cost = (layer: string, power: number, macs: number, int8 = 10, fp32 = 20): LayerCost => ({
-  ...{ layer, power, macs, time: { int8, fp32 } },
+  ...{ layer, power, macs, time: { int8, fp32 }, split: false },
 });
 const names = (layers: readonly LayerCost[]): string => layers.map(({ layer }) => layer).join('');
 
@@ -57,6 +57,8 @@ test('a remedy says why: by error in wider activations where there are kernels, 
     kind: 'override',
     override: { select: 'conv', activations: 'uint16', because: 'quantized alone, it leaves 20.0 dB at the outputs' },
   });
+  const concat = remedy({ ...layer, split: true }, ERROR, { wide: false });
+  assert.deepEqual(concat.change, { kind: 'split', concat: 'conv' });
   const { change, because } = remedy(layer, TIME, { wide: true });
   assert.equal(because, 'its int8 kernels take 41.0 µs, its float ones 28.0 µs');
   assert.deepEqual(change, { kind: 'override', override: { select: 'conv', quantize: false, because } });

@@ -15,6 +15,8 @@ export interface LayerCost {
   readonly macs: number;
   /** Of its kernels in one run, in microseconds; `null` where the runtime merged it into another layer. */
   readonly time: { readonly int8: number; readonly fp32: number } | null;
+  /** Whether it is a Concat of unequal inputs that can be split away. */
+  readonly split: boolean;
 }
 
 /** What a goal still lacks. */
@@ -95,7 +97,10 @@ export function rankLayers(layers: readonly LayerCost[], lacks: Lacks): LayerCos
 const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + Math.max(0, value), 0);
 const share = (value: number, whole: number): number => (whole === 0 ? Math.min(0, value) : value / whole);
 
-/** The recipe entry against what a layer costs: 16-bit activations where there are kernels for them, else float. */
+/**
+ * The change against what a layer costs: a Concat of unequal inputs is split; others get 16-bit activations where there
+ * are kernels for them, else float.
+ */
 export function remedy(layer: LayerCost, lacks: Lacks, { wide }: { readonly wide: boolean }): TuneChange {
   const error = `quantized alone, it leaves ${(-10 * Math.log10(layer.power)).toFixed(1)} dB at the outputs`;
   const slow = lacks.time && excess(layer) > 0;
@@ -105,6 +110,7 @@ export function remedy(layer: LayerCost, lacks: Lacks, { wide }: { readonly wide
       ? [`its int8 kernels take ${microseconds(layer.time!.int8)}, its float ones ${microseconds(layer.time!.fp32)}`]
       : []),
   ].join('; ');
+  if (layer.split && lacks.error) return { change: { kind: 'split', concat: layer.layer }, because };
   const settings = wide && !slow ? { activations: 'uint16' as const } : { quantize: false };
   return { change: { kind: 'override', override: { select: layer.layer, ...settings, because } }, because };
 }

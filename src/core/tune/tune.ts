@@ -13,12 +13,14 @@ import { backendOf } from '../backends/backends';
 import { onlyQuantized } from '../contribution/layerVariants';
 import { pairOf } from '../contribution/pair';
 import { sweep } from '../contribution/sweep';
+import type { TensorStats } from '../calibrate/histogram';
 import { openDataset } from '../data/dataset';
 import { equalizationOf, unevenness } from '../normalize/equalize';
 import { smoothableTensors } from '../normalize/smooth';
+import { splittableConcats } from '../normalize/splitConcat';
 import { calibrate } from '../pipeline/calibration';
 import { macsOf } from '../pipeline/macs';
-import { prepare } from '../pipeline/prepare';
+import { prepare, type Prepared } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
 import type { JobContext } from '../pipeline/types';
 import { explained, freeChanges, rankLayers, remedy, type Lacks, type LayerCost } from './candidates';
@@ -29,6 +31,8 @@ const DEFAULT_SAMPLES = 100;
 const DEFAULT_TRIALS = 40;
 /** Which layers hurt most shows in far fewer samples than how much. */
 const SWEEP_SAMPLES = 16;
+/** An input of a Concat this many times larger than another costs that one more than three bits. */
+const UNEQUAL = 10;
 
 export interface TuneContext extends JobContext {
   /** After each recipe that was tried: the tuning so far. */
@@ -198,11 +202,13 @@ class Tuner {
       ...(memoryCapBytes === undefined ? {} : { memoryCapBytes }),
     });
     const times = lacks.time ? await this.#trials!.layerTimes(recipe) : new Map<string, never>();
+    const split = new Set(unequalConcats(prepared, stats));
     const costs = [...swept.layers].map(([layer, error]) => ({
       layer,
       power: powerOf(error.sqnr),
       macs: macsOf(layers.get(layer)!.node, pair.fp32, prepared.tensors),
       time: times.get(layer) ?? null,
+      split: split.has(layer),
     }));
     return rankLayers(costs, lacks);
   }
@@ -218,7 +224,8 @@ class Tuner {
     try {
       trial = await runner.run(applied(recipe, changes));
     } catch (error) {
-      if (toQuantscopeError(error).code === 'plan-impossible') return undefined;
+      // A name in the recipe may be of what a change has taken away.
+      if (['plan-impossible', 'selector-unmatched'].includes(toQuantscopeError(error).code)) return undefined;
       throw error;
     }
     const { sqnr, agreement, top1, bytes, macs } = trial;
@@ -267,6 +274,18 @@ class Tuner {
       seconds: (performance.now() - this.#started) / 1000,
     };
   }
+}
+
+/** Concats that can be split, of which one input reaches many times further than another. */
+function unequalConcats({ graph, tensors }: Prepared, stats: ReadonlyMap<string, TensorStats>): string[] {
+  return splittableConcats(graph, tensors).flatMap(({ concat, inputs }) => {
+    const reaches = inputs.flatMap((name) => {
+      const measured = stats.get(name);
+      return measured === undefined ? [] : [Math.max(measured.max, -measured.min)];
+    });
+    const alive = reaches.filter((reach) => reach > 0);
+    return Math.max(...alive) >= UNEQUAL * Math.min(...alive) ? [concat] : [];
+  });
 }
 
 /** `NAME.quant` beside the model. */
