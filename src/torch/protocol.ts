@@ -132,6 +132,8 @@ export type WorkerLayer = z.infer<typeof layerSchema>;
 export const analyzedSchema = z.object({
   layers: z.array(layerSchema),
   outputs: z.array(z.object({ index: z.number(), error })),
+  /** Layers that read in the float model what was written over in place, and in the int8 model what was there before. */
+  stale: z.array(z.string()).default([]),
 });
 
 export type Analyzed = z.infer<typeof analyzedSchema>;

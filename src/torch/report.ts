@@ -98,6 +98,7 @@ export function makeReport(parts: Parts): Report {
       ...parts.warnings,
       ...scriptWarnings(loaded),
       ...leakWarnings(layers, parts.overrides),
+      ...staleWarnings(analyzed),
       ...faultWarnings(layers, settings, loaded.saturates[settings.engine] === true),
     ],
   };
@@ -145,6 +146,14 @@ function scriptWarnings({ kind }: Loaded): string[] {
   if (kind !== 'torchscript') return [];
   return [
     'TorchScript was quantized by quantize_jit, which tells which operators run in int8, but not the error of each: name the factory of the module, `file.py:factory`, for that.',
+  ];
+}
+
+/** Where `convert_fx` put a copy between a layer and an operator that writes over its input in place. */
+function staleWarnings({ stale }: Analyzed): string[] {
+  if (stale.length === 0) return [];
+  return [
+    `${stale.join(', ')}: an operator before writes in place over what is read here; the fp32 model sees it, the int8 model reads what was there before. Give that operator \`inplace=False\` and read its result instead.`,
   ];
 }
 

@@ -3,7 +3,6 @@
 Both graphs advance together, and a value is dropped after its last use, so that memory holds a part of one sample.
 """
 
-import operator
 import time
 
 import torch
@@ -12,57 +11,86 @@ from torch import fx, nn
 from align import align, computes, passes_on, source_of
 from errors import ErrorSums
 
-_OUT_OF_PLACE = {operator.iadd: operator.add, operator.imul: operator.mul, operator.isub: operator.sub, torch.relu_: torch.relu}
-
-
-def without_inplace(module):
-    """Turns in-place operators of a graph into others, in place: what a value was must not change under its reader."""
-    for part in module.modules():
-        if isinstance(getattr(part, "inplace", None), bool):
-            part.inplace = False
-    for node in module.graph.nodes:
-        if node.kwargs.get("inplace"):
-            node.kwargs = {**node.kwargs, "inplace": False}
-        if node.op == "call_function" and node.target in _OUT_OF_PLACE:
-            node.target = _OUT_OF_PLACE[node.target]
-        if node.op == "call_method" and node.target in ("relu_", "add_", "mul_", "sub_", "clamp_", "sigmoid_", "tanh_"):
-            node.target = node.target[:-1]
-    module.recompile()
-    return module
-
 
 class Stepper:
-    """Interprets a graph node by node. `keep` counts for each node how often its value will be taken by others."""
+    """Interprets a graph node by node, in its order, on inputs of its own: what is written in place spoils no other."""
 
-    def __init__(self, module, inputs, skip=False, keep=None):
+    def __init__(self, module, inputs, skip=False):
         self._module = module
         self._skip = skip
         self._interpreter = fx.Interpreter(module, garbage_collect_values=False)
-        self._interpreter.args_iter = iter(inputs)
+        self._interpreter.args_iter = iter(copied(inputs))
         self.env = self._interpreter.env = {}
-        self._nodes = iter(module.graph.nodes)
         self._left = {node: len(node.users) for node in module.graph.nodes}
-        for node, count in (keep or {}).items():
-            self._left[node] += count
-
-    def until(self, wanted):
-        """Runs the nodes before `wanted`, and `wanted`."""
-        while wanted not in self.env:
-            self.step(next(self._nodes))
-        return self.env[wanted]
+        # torch counts how often a tensor has been written over.
+        self._versions = {}
+        self._rewritten = set()
 
     def step(self, node):
-        if self._skip and passes_on(node, self._module):
-            self.env[node] = self.env[node.args[0]]
-        else:
-            self.env[node] = self._interpreter.run_node(node)
+        passes = passes_on(node, self._module)
+        if passes and self.written_over(node.args[0]):
+            self._rewritten.add(node)
+        self.env[node] = self.env[node.args[0]] if passes and self._skip else self._interpreter.run_node(node)
+        self._versions[node] = _version(self.env[node])
         for argument in node.all_input_nodes:
-            self.release(argument)
+            self._left[argument] -= 1
+            if self._left[argument] == 0:
+                del self.env[argument]
 
-    def release(self, node):
-        self._left[node] -= 1
-        if self._left[node] == 0:
-            del self.env[node]
+    def written_over(self, node):
+        """Whether an operator in place has changed the value since a layer gave it."""
+        return node in self._rewritten or _version(self.env[node]) != self._versions[node]
+
+
+def _version(value):
+    tensor = first_tensor(value)
+    return None if tensor is None else tensor._version
+
+
+class Reference:
+    """The float model on one sample: of every pair what its layer was given and what it gave, at that moment.
+
+    An operator in place may write over both as soon as the model goes on, and a later layer is to see what was written.
+    `written_over`: of every pair, by the nodes that computed its arguments, which had been written over.
+    """
+
+    def __init__(self, module, pairs, inputs):
+        self._module = module
+        self._stepper = Stepper(module, inputs, skip=True)
+        self._nodes = iter(module.graph.nodes)
+        self._starts = {pair.chain[0]: pair for pair in pairs}
+        self._ends = {pair.reference: pair for pair in pairs}
+        self._given, self._gave = {}, {}
+        self.written_over = {}
+
+    def until(self, pair):
+        """The arguments of the pair, by the node that computed them, and its result. To be asked once for each pair."""
+        while pair not in self._gave:
+            self._step(next(self._nodes))
+        return self._given.pop(pair), self._gave.pop(pair)
+
+    def outputs(self):
+        for node in self._nodes:
+            if node.op == "output":
+                return [self._stepper.env[argument] for argument in flatten_nodes(node.args[0])]
+            self._step(node)
+
+    def _step(self, node):
+        env = self._stepper.env
+        if node in self._starts:
+            pair = self._starts[node]
+            arguments = [(source_of(argument, self._module), argument) for argument in node.all_input_nodes]
+            self._given[pair] = {source: copied(env[argument]) for source, argument in arguments}
+            self.written_over[pair] = {source for source, argument in arguments if self._stepper.written_over(argument)}
+        self._stepper.step(node)
+        if node in self._ends:
+            self._gave[self._ends[node]] = copied(env[node])
+
+
+def copied(value):
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    return type(value)(map(copied, value)) if type(value) in (tuple, list) else value
 
 
 def first_tensor(value):
@@ -116,32 +144,26 @@ class Comparison:
     """Errors and facts of every pair of a prepared (observed, calibrated) and a converted graph."""
 
     def __init__(self, prepared, converted):
-        self.prepared = without_inplace(prepared)
+        self.prepared = prepared
         self.converted = converted
         self.pairs, self.same = align(prepared, converted)
         self._by_node = {pair.node: pair for pair in self.pairs}
-        # How often the comparison itself takes a float value: as a result, and for each argument of a pair.
-        self._keep = {}
-        for pair in self.pairs:
-            for node in [pair.reference, *self._arguments(pair)]:
-                self._keep[node] = self._keep.get(node, 0) + 1
         self.accumulated = {pair.node: ErrorSums() for pair in self.pairs}
         self.local = {pair.node: ErrorSums() for pair in self.pairs}
         self.outputs = {}
         self.facts = {}
-
-    def _arguments(self, pair):
-        sources = [self.same.get(source_of(argument, self.converted)) for argument in pair.node.all_input_nodes]
-        return [source for source in sources if source is not None]
+        # Layers that read in the float model what another has written over in place, but not in the converted model.
+        self.stale = set()
 
     def add(self, sample, inputs):
-        reference = Stepper(self.prepared, inputs, skip=True, keep=self._keep)
         with torch.no_grad():
+            reference = Reference(self.prepared, self.pairs, inputs)
             actual = Stepper(self.converted, inputs)
             for node in self.converted.graph.nodes:
                 pair = self._by_node.get(node)
                 if node.op == "output":
-                    self._compare_outputs(sample, node, reference, actual)
+                    found = [actual.env[argument] for argument in flatten_nodes(node.args[0])]
+                    self._compare_outputs(sample, reference.outputs(), found)
                 elif pair is None:
                     actual.step(node)
                 else:
@@ -149,8 +171,12 @@ class Comparison:
 
     def _compare(self, sample, pair, reference, actual):
         node = pair.node
-        expected = reference.until(pair.reference)
+        given, expected = reference.until(pair)
         arguments = {argument: actual.env[argument] for argument in node.all_input_nodes}
+        for argument in arguments:
+            is_old = self.same.get(source_of(argument, self.converted)) in reference.written_over[pair]
+            if is_old and not actual.written_over(argument):
+                self.stale.add(node)
         actual.step(node)
         value = actual.env.get(node)
         if node not in self.facts:
@@ -162,22 +188,19 @@ class Comparison:
         if x is not None and y is not None:
             self.accumulated[node].add(sample, x, y)
             if self.runs_int8(node):
-                alone = as_float(self._alone(node, arguments, reference))
+                alone = as_float(self._alone(node, arguments, given))
                 if alone is not None:
                     self.local[node].add(sample, x, alone)
-        for released in [pair.reference, *self._arguments(pair)]:
-            reference.release(released)
 
-    def _alone(self, node, arguments, reference):
+    def _alone(self, node, arguments, given):
         """The converted layer fed with the float model's values, quantized as the converted model quantizes them."""
 
         def feed(argument):
-            value, source = arguments[argument], self.same.get(source_of(argument, self.converted))
-            if source is None or not isinstance(value, torch.Tensor):
+            value, exact = arguments[argument], given.get(self.same.get(source_of(argument, self.converted)))
+            if not isinstance(exact, torch.Tensor) or not isinstance(value, torch.Tensor):
                 return value
-            exact = reference.env[source]
             if not value.is_quantized or value.qscheme() != torch.per_tensor_affine:
-                return exact if isinstance(exact, torch.Tensor) and not value.is_quantized else value
+                return value if value.is_quantized else exact
             # In the layout that the layer met when it ran: a kernel may be right in one and wrong in another.
             exact = exact.contiguous(memory_format=memory_format(value))
             return torch.quantize_per_tensor(exact, value.q_scale(), value.q_zero_point(), value.dtype)
@@ -185,12 +208,9 @@ class Comparison:
         args, kwargs = fx.map_arg(node.args, feed), fx.map_arg(node.kwargs, feed)
         return getattr(fx.Interpreter(self.converted), node.op)(node.target, args, kwargs)
 
-    def _compare_outputs(self, sample, node, reference, actual):
-        for index, argument in enumerate(flatten_nodes(node.args[0])):
-            source = self.same.get(source_of(argument, self.converted))
-            if source is None:
-                continue
-            x, y = as_float(reference.env.get(source)), as_float(actual.env.get(argument))
+    def _compare_outputs(self, sample, expected, found):
+        for index, (wanted, value) in enumerate(zip(expected, found)):
+            x, y = as_float(wanted), as_float(value)
             if x is not None and y is not None:
                 self.outputs.setdefault(index, ErrorSums()).add(sample, x, y)
 

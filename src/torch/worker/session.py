@@ -7,7 +7,7 @@ import time
 import torch
 from torch.ao.quantization.quantize_fx import convert_fx
 
-from compare import Comparison, first_tensor, time_nodes
+from compare import Comparison, copied, first_tensor, time_nodes
 from describe import describe_layers
 from eager import convert_eager, prepare_eager
 from environment import saturating_engines
@@ -83,7 +83,7 @@ class Session:
         else:
             self._prepared = prepare(model, self._example, options, built)
         with torch.no_grad(), During("model", "The model"):
-            outputs = self._loaded.module(*self._example)
+            outputs = self._loaded.module(*copied(self._example))
         return {
             "layers": [{"name": layer.name, "op": layer.op} for layer in self._prepared.layers],
             "outputs": output_facts(outputs),
@@ -156,14 +156,16 @@ class Session:
         overrides = self._options.get("overrides", {})
         excluded = {name for name, override in overrides.items() if override.get("quantize") is False}
         layers = describe_layers(comparison, self._prepared.layers, excluded, self._options["mode"], times)
-        return {"layers": layers, "outputs": output_errors(comparison)}
+        names = {layer.node: layer.name for layer in self._prepared.layers}
+        stale = [names.get(pair.chain[0].name, pair.node.name) for pair in comparison.pairs if pair.node in comparison.stale]
+        return {"layers": layers, "outputs": output_errors(comparison), "stale": stale}
 
     def do_evaluate(self, total):
         """Sends the first output of both models for every sample."""
         with torch.no_grad():
             for identity, inputs in self._samples("evaluate", total):
                 with During("model", "The model"):
-                    fp32 = first_tensor(self._loaded.module(*inputs))
+                    fp32 = first_tensor(self._loaded.module(*copied(inputs)))
                 int8 = first_tensor(self._converted(*inputs))
                 self._wire.event("outputs", sample=identity, fp32=as_list(fp32), int8=as_list(int8))
         return {}

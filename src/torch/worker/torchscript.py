@@ -7,7 +7,7 @@ values only the outputs are compared.
 import torch
 from torch.ao.quantization.quantize_jit import convert_jit, prepare_jit
 
-from compare import first_tensor
+from compare import copied, first_tensor
 from describe import MOVES
 from errors import ErrorSums
 from failures import During
@@ -39,7 +39,7 @@ class ScriptComparison:
 
     def add(self, sample, inputs):
         with torch.no_grad(), During("model", "The model"):
-            pairs = zip(_flat(self._model(*inputs)), _flat(self._converted(*inputs)))
+            pairs = zip(_flat(self._model(*copied(inputs))), _flat(self._converted(*inputs)))
             for index, (expected, actual) in enumerate(pairs):
                 self.outputs.setdefault(index, ErrorSums()).add(sample, expected.float(), actual.float())
 
