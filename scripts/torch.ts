@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import * as path from 'node:path';
 import { cached, cacheFolder } from './cache';
@@ -16,13 +16,16 @@ interface TorchRelease {
 }
 
 export const TORCH_RELEASES = {
-  newest: { packages: ['torch==2.15.0', 'torchvision==0.29.2'], pythons: [11, 12, 13, 10] },
+  // Torch 2 writes ONNX with the help of the package of that name.
+  newest: { packages: ['torch==2.15.0', 'torchvision==0.29.2', 'onnx==1.23.2'], pythons: [11, 12, 13, 10] },
   oldest: { packages: ['torch==1.13.1', 'torchvision==0.14.1', 'numpy<2'], pythons: [10, 9, 8] },
 } as const satisfies Record<string, TorchRelease>;
 export type TorchReleaseName = keyof typeof TORCH_RELEASES;
 
 const MEGABYTE = 1e6;
 const WAIT_MS = 500;
+/** In an environment: what was asked for when it was made. */
+const PACKAGES_FILE = 'packages.txt';
 /** No download takes this long; whoever held the lock was killed. */
 const ABANDONED_MS = 15 * 60_000;
 
@@ -34,7 +37,14 @@ export function ensureTorch(release: TorchReleaseName): { readonly python: strin
   const target = path.join(cacheFolder(), name);
   if (!existsSync(target)) {
     if (base === undefined) return { missing: `no Python 3.${pythons.join(', 3.')} is installed` };
-    withLock(target, () => install(name, base, packages));
+    withLock(target, () => {
+      if (!existsSync(target)) install(name, base, packages);
+    });
+  }
+  if (!isComplete(target, packages)) {
+    withLock(target, () => {
+      if (!isComplete(target, packages)) pipInstall(target, packages);
+    });
   }
   return { python: path.join(target, 'bin', 'python') };
 }
@@ -43,19 +53,24 @@ function install(name: string, base: string, packages: readonly string[]): void 
   const start = performance.now();
   const folder = cached(name, (part) => {
     run(base, ['-m', 'venv', part]);
-    run(path.join(part, 'bin', 'python'), [
-      '-m',
-      'pip',
-      'install',
-      '--quiet',
-      '--disable-pip-version-check',
-      ...packages,
-    ]);
+    pipInstall(part, packages);
   });
   const seconds = ((performance.now() - start) / 1000).toFixed(0);
   console.error(
     `installed ${packages.join(' ')} in ${seconds} s, ${(sizeOf(folder) / MEGABYTE).toFixed(0)} MB: ${folder}`,
   );
+}
+
+/** What is there already is left as it is. */
+function pipInstall(folder: string, packages: readonly string[]): void {
+  const options = ['--quiet', '--disable-pip-version-check'];
+  run(path.join(folder, 'bin', 'python'), ['-m', 'pip', 'install', ...options, ...packages]);
+  writeFileSync(path.join(folder, PACKAGES_FILE), packages.join('\n'));
+}
+
+function isComplete(folder: string, packages: readonly string[]): boolean {
+  const file = path.join(folder, PACKAGES_FILE);
+  return existsSync(file) && readFileSync(file, 'utf8') === packages.join('\n');
 }
 
 /** `python3.11` on PATH, or what pyenv has of it. */
@@ -90,7 +105,7 @@ function withLock(target: string, make: () => void): void {
     }
   }
   try {
-    if (!existsSync(target)) make();
+    make();
   } finally {
     rmdirSync(lock);
   }
