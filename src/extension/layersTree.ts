@@ -2,8 +2,8 @@
 
 import * as vscode from 'vscode';
 import type { RecipeChange } from '../shared/fixes';
+import { layerFixes } from '../shared/layerFixes';
 import type { Report, Status } from '../shared/report';
-import { suggestFixes } from '../shared/suggest';
 import type { Culprits } from '../shared/verdicts';
 import { readFinding } from './findings/read';
 import { STATUS_TITLES, treeItem, treeTooltip } from './layers/items';
@@ -28,6 +28,7 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
   readonly #subscriptions: readonly { dispose(): unknown }[];
   #layers: readonly ListedLayer[] = [];
   #report: Report | undefined;
+  #culprits: Culprits | undefined;
   #nodes = new LayerNodes([], 'graph', NO_FILTER);
   #order: LayerOrder = 'graph';
   #filter: LayerFilter = NO_FILTER;
@@ -136,6 +137,7 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     // Another one was asked for meanwhile.
     if (load !== this.#loads) return;
     this.#report = report;
+    this.#culprits = culprits;
     this.#layers =
       inspection !== undefined
         ? layersOfInspection(inspection)
@@ -269,7 +271,7 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
   async #showFixes(node: unknown): Promise<void> {
     const layer = this.#layerOf(node);
     if (layer === undefined || this.#report === undefined) return;
-    const fixes = suggestFixes(this.#report, layer.name);
+    const fixes = layerFixes(this.#report, this.#culprits, layer.name);
     const chosen = await vscode.window.showQuickPick(
       fixes.map(({ title, detail, change, preferred }) => ({
         label: title,

@@ -2,7 +2,7 @@
 
 import type { RecipeChange, Fix } from '../shared/fixes';
 import { recipeEdits, type TextChange } from '../shared/recipeEdit';
-import { suggestFixes } from '../shared/suggest';
+import { layerFixes } from '../shared/layerFixes';
 import type { Analysis } from './analysis';
 import type { Finding, Repair } from './findings/index';
 import { plural } from '../shared/format';
@@ -33,7 +33,7 @@ export function quickFixes(analysis: Analysis, findings: readonly Finding[], spa
   const heading = keySpan(analysis, [], 'layers');
   const onHeading = analysis.recipe.layers !== undefined && onLine(heading, span, text);
   const layers = onHeading ? findings : touched;
-  return distinct([...repairs, ...layerFixes(layers, analysis), ...entryFixes(analysis, span)]);
+  return distinct([...repairs, ...findingFixes(layers, analysis), ...entryFixes(analysis, span)]);
 }
 
 function touches(a: Span, b: Span): boolean {
@@ -50,12 +50,12 @@ function repaired(repair: Repair, index: number, finding: Finding, text: string)
   return edits.length === 0 ? [] : [{ title: repair.title, edits, preferred: index === 0, finding }];
 }
 
-function layerFixes(findings: readonly Finding[], { text, facts }: Analysis): QuickFix[] {
-  const { report } = facts;
+function findingFixes(findings: readonly Finding[], { text, facts }: Analysis): QuickFix[] {
+  const { report, culprits } = facts;
   if (report === undefined) return [];
   const withLayer = findings.filter(({ layer }) => layer !== undefined).slice(0, LAYERS_OFFERED);
   return withLayer.flatMap((finding, index) => {
-    const fixes = suggestFixes(report, finding.layer ?? '');
+    const fixes = layerFixes(report, culprits, finding.layer ?? '');
     return (index === 0 ? fixes : fixes.slice(0, 1)).flatMap((fix): QuickFix[] => {
       const edits = editsOf(text, fix.change);
       const preferred = index === 0 && fix.preferred;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Report } from '../../shared/report';
+import type { Culprits } from '../../shared/verdicts';
 import { analyze, DEFAULT_SETTINGS, type ServerSettings } from '../analysis';
 import { quickFixes } from '../codeActions';
 import { CODES, type FindingCode } from '../codes';
@@ -285,6 +286,24 @@ describe('findings of the last run', () => {
       quickFixes(analysis, findingsOf(analysis), { start: HEAD.indexOf('images'), end: HEAD.indexOf('images') }),
       [],
     );
+  });
+
+  test('what takes a cause away is offered first, as in the layer view', () => {
+    const change = { kind: 'equalize', enabled: true } as const;
+    const fix = { kind: 'equalize', title: 'Even out the channels', detail: '', change, preferred: true } as const;
+    const cause = { kind: 'outlier-channel', sentence: 'Channel 3 is 40 times larger.', fix } as const;
+    const error = { only: 9, without: 30, growth: null, split: null };
+    const verdict = { layer: 'b/conv', verdict: 'culprit', why: '', share: 90, ...error, causes: [cause] } as const;
+    const cost = { passes: 1, seconds: 1, layers: 1 };
+    const own = reportOf();
+    const culprits: Culprits = {
+      ...{ version: 1, report: own.created, samples: 16, sqnr: 9, causes: [], layers: [verdict] },
+      cost,
+    };
+    const analysis = analysisOf(HEAD, { ...withReport(own), culprits });
+    const at = HEAD.indexOf('net.onnx');
+    const [first] = quickFixes(analysis, findingsOf(analysis), { start: at, end: at });
+    assert.deepEqual([first?.title, first?.preferred], ['Even out the channels', true]);
   });
 
   test('lenses and hints', () => {
