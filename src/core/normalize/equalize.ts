@@ -51,7 +51,10 @@ export function equalizationOf(model: OnnxModel): readonly EqualizedPair[] {
 
 /** How uneven the channels are that would be made even: the largest quotient of two scales; 1 without a pair. */
 export function unevenness(pairs: readonly Pick<EqualizedPair, 'scales'>[]): number {
-  return Math.max(1, ...pairs.map(({ scales }) => Math.max(...scales) / Math.min(...scales)));
+  // There may be more channels than a function may have arguments.
+  const extreme = (scales: Float64Array, of: (a: number, b: number) => number): number =>
+    scales.reduce((a, b) => of(a, b));
+  return Math.max(1, ...pairs.map(({ scales }) => extreme(scales, Math.max) / extreme(scales, Math.min)));
 }
 
 /** Equalizes the main graph (edited). @returns the pairs whose weights have changed */

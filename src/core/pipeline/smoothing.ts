@@ -6,6 +6,7 @@ import { preprocessOf, type Recipe } from '../../shared/recipe';
 import { channelAxisOf, channelPeaks, extremesOf } from '../causes/extremes';
 import { openDataset } from '../data/dataset';
 import type { InputInfo } from '../data/types';
+import { unevenness } from '../normalize/equalize';
 import type { Normalized } from '../normalize/normalize';
 import { smooth, smoothableTensors, type Peaks } from '../normalize/smooth';
 import { Graph } from '../onnx/graph';
@@ -37,8 +38,8 @@ export async function smoothed(
   const tensors = smooth(model, peaks, strength);
   if (tensors.length === 0) return normalized;
   const nodes = [...new Set(tensors.flatMap((tensor) => tensor.nodes))];
-  const spread = Math.max(...tensors.map(({ scales }) => Math.max(...scales) / Math.min(...scales)));
-  const description = `Moved outlier channels of ${tensors.length} activations into weights, by up to ${Number(spread.toPrecision(3))}×.`;
+  const times = `${Number(unevenness(tensors).toPrecision(3))}`;
+  const description = `Moved outlier channels of ${tensors.length} activations into weights, by up to ${times}×.`;
   return { model, steps: [...steps, { id: 'smooth', description, nodes }] };
 }
 
