@@ -12,7 +12,7 @@ import { MODELS } from './models.mjs';
 const ROOT = resolve(import.meta.dirname, '..');
 const DATA = process.env.QUANTSCOPE_DATA ?? resolve(ROOT, '../shared/data');
 const CLI = process.env.QUANTSCOPE_CLI ?? join(ROOT, 'dist/cli.js');
-const [PRICED_ON, FIXES] = [100, 4];
+const [PRICED_ON, FIXES] = [100, 8];
 
 const SAMPLE = {
   path: join(ROOT, 'samples/shapes.onnx'),

@@ -15,8 +15,7 @@ import { prepare, type Prepared } from '../../src/core/pipeline/prepare';
 import type { Plan, PlannedLayer } from '../../src/core/plan/types';
 import { openSession } from '../../src/core/runtime/session';
 import { toFloat32, type Tensor } from '../../src/core/tensor';
-import type { Recipe } from '../../src/shared/recipe';
-import { inData, temporaryFolder, type ImageModel } from './support';
+import type { Preprocess, Recipe } from '../../src/shared/recipe';
 
 /**
  * A tensor that is read out cannot be fused away, and a fused kernel adds in another order. Now and then
@@ -25,6 +24,12 @@ import { inData, temporaryFolder, type ImageModel } from './support';
 export const SAME_ORDER = {
   'optimization.disable_specified_optimizers': 'ConvActivationFusion;ConvAddActivationFusion;NchwcTransformer',
 };
+
+export interface DataOf {
+  readonly files: string;
+  readonly samples: number;
+  readonly preprocess?: Preprocess;
+}
 
 export interface Case {
   readonly prepared: Prepared;
@@ -35,11 +40,13 @@ export interface Case {
   readonly layers: readonly PlannedLayer[];
 }
 
-export async function caseOf({ file, images, preprocess }: ImageModel, samples: number): Promise<Case> {
-  const recipe: Recipe = { model: inData('models', file), calibration: { data: inData(images), samples } };
+/** @param folder for the calibration */
+export async function caseOf(file: string, data: DataOf, folder: string): Promise<Case> {
+  const { files, samples, preprocess = {} } = data;
+  const recipe: Recipe = { model: file, calibration: { data: files, samples } };
   const prepared = await prepare(recipe, '/', {});
-  const dataset = await openDataset(inData(images), prepared.inputs, { baseDir: '/', preprocess, samples });
-  const calibration = await calibrate(prepared, dataset, recipe, temporaryFolder(), {});
+  const dataset = await openDataset(files, prepared.inputs, { baseDir: '/', preprocess, samples });
+  const calibration = await calibrate(prepared, dataset, recipe, folder, {});
   const { plan, backend, model, graph, tensors } = prepared;
   const ranges = new Map<string, Range>();
   for (const activation of plan.activations.values()) {

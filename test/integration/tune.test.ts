@@ -119,4 +119,22 @@ describe('tune', () => {
     if (best.changes.length > 0) assert.match(after, /# Tuned: .* dB\.|because: /);
     assert.match((await runCli(['tune', file])).stderr, /needs a goal/);
   });
+
+  test('every part of the goal counts; one that nothing holds is exit status 1', { skip: missing() }, async () => {
+    const folder = temporaryFolder();
+    copyFileSync(RECIPE.model, path.join(folder, 'shapes.onnx'));
+    const file = path.join(folder, 'shapes.quant.yaml');
+    writeFileSync(file, JSON.stringify({ ...RECIPE, model: 'shapes.onnx' }));
+    const run = async (drop: number, sqnr: number, ratio: number): Promise<{ code: number | null; tuning: Tuning }> => {
+      const goal = ['--max-drop', `${drop}`, '--min-sqnr', `${sqnr}`, '--max-latency-ratio', `${ratio}`];
+      const ran = await runCli(['tune', file, ...goal, '--samples', '10', '--trials', '3', '--json']);
+      return { code: ran.code, tuning: documentOf(ran) as Tuning };
+    };
+    const easy = await run(100, -50, 1000);
+    assert.deepEqual(easy.tuning.goal, { maxDrop: 100, minSqnr: -50, maxLatencyRatio: 1000 });
+    assert.deepEqual([easy.code, easy.tuning.points.length], [0, 1]);
+    // Faster than anything is: the search ends without, and says so.
+    const { code, tuning } = await run(100, -50, 1e-6);
+    assert.deepEqual([code, tuning.best.reached], [1, false]);
+  });
 });
