@@ -66,6 +66,9 @@ function applied(recipe, change) {
     const split = [...(recipe.normalize?.split ?? []), change.concat];
     return { ...recipe, normalize: { ...recipe.normalize, split } };
   }
+  if (change.kind === 'bias-correction') {
+    return { ...recipe, calibration: { ...recipe.calibration, biasCorrection: change.enabled } };
+  }
   if (change.kind === 'weights') return { ...recipe, weights: { granularity: change.granularity } };
   throw new Error(`no case for ${change.kind}`);
 }

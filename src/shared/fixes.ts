@@ -36,6 +36,7 @@ export const FIX_KINDS = [
   'per-channel',
   'activations-16',
   'reduce-range',
+  'bias-correction',
   'equalize',
   'smooth',
   'split-concat',

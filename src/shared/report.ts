@@ -115,6 +115,8 @@ export interface TargetFacts {
   readonly activations16: 'kernel' | 'float' | 'none';
   /** How many integers an activation may be. */
   readonly levels: number;
+  /** Whether biases are corrected where the recipe does not say. */
+  readonly biasCorrection?: boolean;
 }
 
 /** One inference on one thread, the median of several, in milliseconds; both models took turns. */

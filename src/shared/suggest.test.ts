@@ -236,6 +236,22 @@ test('fixes of the whole model', () => {
   assert.deepEqual(suggestRecipeFixes(report(others, { calibration: mse })), []);
 });
 
+test('biases are corrected where neither recipe nor backend does', () => {
+  const offered = (biasCorrection: boolean | undefined, byTarget: boolean, settings: Partial<Report> = {}): boolean => {
+    const calibration = { data: 'd', ...(biasCorrection === undefined ? {} : { biasCorrection }) };
+    const target = { perTensorOps: [], activations16: 'float', levels: 256, biasCorrection: byTarget } as const;
+    const of = report(others, { target, recipe: { model: 'm.onnx', calibration }, ...settings });
+    return suggestRecipeFixes(of).some(({ change }) => change.kind === 'bias-correction' && change.enabled);
+  };
+  assert.deepEqual(
+    [offered(undefined, true), offered(undefined, false), offered(true, false), offered(false, true)],
+    [false, true, false, true],
+  );
+  const environment = { saturates: false } as Report['environment'];
+  assert.equal(offered(undefined, false, { framework: 'torch', environment }), false);
+  assert.equal(offered(undefined, false, { mode: 'dynamic' }), false);
+});
+
 test('PyTorch: weights per channel where its observers can, never for a transposed convolution or a recurrent module', () => {
   const environment = { saturates: false } as Report['environment'];
   const torch = (op: string, mode: Report['mode'] = 'static'): Report => {

@@ -22,6 +22,7 @@ import type { FixKind } from '../../src/shared/fixes';
 import type { Recipe } from '../../src/shared/recipe';
 import { changeRecipe } from '../../src/shared/recipeEdit';
 import type { Report } from '../../src/shared/report';
+import { suggestRecipeFixes } from '../../src/shared/suggest';
 import { suggestions, type Culprits } from '../../src/shared/verdicts';
 import { modelOf } from '../fixtures/onnx/models';
 import { subfolder, temporaryFolder } from './support';
@@ -251,6 +252,22 @@ describe('planted faults are found, named and cured by the first suggestion', ()
     const { best } = await tune({ recipe: planted.recipe, baseDir: planted.folder, goal: { minSqnr: 30 } });
     assert.ok(best.reached && best.macs === 100, JSON.stringify(best));
     assert.ok(best.changes.some(({ change }) => change.kind === 'split' && change.concat === 'join'));
+  });
+
+  test('weights whose rounding moves the mean of each channel', async () => {
+    // 0.4 of a step is rounded away in every weight but the largest, always to the same side.
+    const weight = Array.from({ length: 4 }, () => Array.from({ length: 16 }, (_, i) => (i === 0 ? 127 : 0.4) / 127));
+    const bright = (): number[] =>
+      Array.from({ length: 16 * PIXELS }, (_, i) => (i < PIXELS ? 0.1 * next() : 1 + 0.1 * next()));
+    const planted = await plant([conv('only', 'x', 'y', weight)], 4, bright, {
+      calibration: { data: 'calibration.jsonl', observer: 'min-max', biasCorrection: false },
+    });
+    const before = await run(planted);
+    const [fix] = suggestRecipeFixes(before);
+    assert.equal(fix?.kind, 'bias-correction');
+    const after = await run({ ...planted, recipe: changeRecipe(planted.recipe, fix.change) as Recipe });
+    assert.ok(outputOf(after) > outputOf(before) + 10, `${outputOf(before)} → ${outputOf(after)} dB`);
+    await assertPriced(planted, 'bias-correction', outputOf(after) - outputOf(before));
   });
 
   test('BGR images read as RGB', async () => {

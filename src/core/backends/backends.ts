@@ -185,9 +185,9 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
 };
 
 /** What a report tells of a backend, for those who suggest fixes. */
-export function targetFacts({ ops, activations, activations16 }: Backend): TargetFacts {
+export function targetFacts({ ops, activations, activations16, biasCorrection }: Backend): TargetFacts {
   const perTensorOps = Object.entries(ops).flatMap(([op, rule]) => (rule.perTensorWeight === true ? [op] : []));
-  return { perTensorOps, activations16, levels: activations.qmax - activations.qmin + 1 };
+  return { perTensorOps, activations16, levels: activations.qmax - activations.qmin + 1, biasCorrection };
 }
 
 /** @throws `backend-unknown`, naming the known ones */
