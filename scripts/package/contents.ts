@@ -34,7 +34,7 @@ export const OWN_FILES: readonly RegExp[] = [
   /^dist\/(cli|engine|statsWorker|extension|agentLibrary|recipeClient|recipeLibrary|server|mcp)\.js$/,
   /^dist\/worker\/\w+\.py$/,
   /^dist\/webview\/[\w-]+\.(js|css)$/,
-  /^media\/.+\.(png|svg|md)$/,
+  /^media\/.+\.(png|svg|md|woff)$/,
   /^schemas\/[\w.-]+\.json$/,
   /^docs\/diagnostics\.md$/,
   /^samples\/(README\.md|classes\.txt|shapes\.onnx|shapes\.quant\.yaml)$/,

@@ -66,7 +66,7 @@ test('holds our files and no others', () => {
   const worker = fs.readdirSync(path.join(ROOT, 'src/torch/worker')).filter((name) => name.endsWith('.py'));
   assert.deepEqual(below('dist/worker/').sort(), worker.sort());
   assert.deepEqual(
-    below('media/').filter((name) => !/\.(png|svg|md)$/.test(name)),
+    below('media/').filter((name) => !/\.(png|svg|md|woff)$/.test(name)),
     [],
   );
   assert.deepEqual(

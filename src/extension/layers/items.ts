@@ -24,11 +24,11 @@ export const STATUS_TITLES: Readonly<Record<Status, string>> = {
   fallback: 'Fallback to float',
 };
 
-/** The shapes of the layer view. */
+/** The shapes and colours of the layer view, as icons of our own: `media/status.woff`. */
 const STATUS_ICONS: Readonly<Record<Status, vscode.ThemeIcon>> = {
-  quantized: new vscode.ThemeIcon('primitive-square', new vscode.ThemeColor('charts.blue')),
-  float: new vscode.ThemeIcon('circle-large-outline', new vscode.ThemeColor('descriptionForeground')),
-  fallback: new vscode.ThemeIcon('triangle-up', new vscode.ThemeColor('charts.yellow')),
+  quantized: new vscode.ThemeIcon('quantscope-int8', new vscode.ThemeColor('charts.blue')),
+  float: new vscode.ThemeIcon('quantscope-float', new vscode.ThemeColor('descriptionForeground')),
+  fallback: new vscode.ThemeIcon('quantscope-fallback', new vscode.ThemeColor('charts.yellow')),
 };
 
 const ROLE_ICONS: Readonly<Record<ListedTensor['role'], string>> = {
