@@ -33,6 +33,10 @@ test('a run is told from others by its observer and by what it keeps in float', 
 test('the figures begin with what tells most', () => {
   assert.deepEqual(
     figuresOf(REPORT).map(({ value }) => value),
+    ['96.7 → 94.3 %, −2.34', '2.00× smaller, 80.0 kB', '2.00× as fast, 2.00 ms', '3 int8, 1 float', '9.12 dB, b'],
+  );
+  assert.deepEqual(
+    figuresOf(REPORT).map(({ value, full = value }) => full),
     [
       '96.7 → 94.3 %, −2.34',
       '2.00× smaller, 160 kB → 80.0 kB',

@@ -12,6 +12,8 @@ export interface Figure {
   readonly kind: FigureKind;
   readonly name: string;
   readonly value: string;
+  /** The whole of it, where there is room. */
+  readonly full?: string;
   /** The layer that it is about. */
   readonly layer?: string;
 }
@@ -30,10 +32,12 @@ export function accuracyFigure({ accuracy, outputs }: Report): Figure | undefine
 function sizeFigure({ model, quantized }: Report): Figure | undefined {
   if (quantized === null || quantized.bytes === 0) return undefined;
   const { bytes: int8 } = quantized;
+  const smaller = `${number3(model.bytes / int8)}× smaller`;
   return {
     kind: 'size',
     name: 'Size',
-    value: `${number3(model.bytes / int8)}× smaller, ${bytes(model.bytes)} → ${bytes(int8)}`,
+    value: `${smaller}, ${bytes(int8)}`,
+    full: `${smaller}, ${bytes(model.bytes)} → ${bytes(int8)}`,
   };
 }
 
@@ -43,7 +47,8 @@ function speedFigure({ latency }: Report): Figure | undefined {
   return {
     kind: 'speed',
     name: 'Speed',
-    value: `${speedText(ratio)}, ${milliseconds(fp32)} → ${milliseconds(int8)}`,
+    value: `${speedText(ratio)}, ${milliseconds(int8)}`,
+    full: `${speedText(ratio)}, ${milliseconds(fp32)} → ${milliseconds(int8)}`,
   };
 }
 

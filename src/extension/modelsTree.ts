@@ -230,7 +230,7 @@ function figureItem({ entry, figure, layer }: Extract<Row, { kind: 'figure' }>):
   item.id = `${entry.folder.toString()}#${figure.kind}`;
   item.description = figure.value;
   item.iconPath = new vscode.ThemeIcon(FIGURE_ICONS[figure.kind]);
-  item.tooltip = `${figure.name}: ${figure.value}`;
+  item.tooltip = `${figure.name}: ${figure.full ?? figure.value}`;
   item.contextValue = 'figure';
   const command = layer === undefined ? 'quantscope.openLayerView' : 'quantscope.models.reveal';
   item.command = { title: 'Show', command, arguments: layer === undefined ? [entry.recipe] : [{ entry }, layer] };
@@ -251,8 +251,8 @@ function modelTooltip(
     return text.appendMarkdown(hasRecipe ? 'Not quantized yet.' : 'Not quantized yet, and no recipe.');
   }
   text.appendMarkdown('| Last run | |\n| :-- | :-- |\n');
-  for (const { name: figure, value } of figuresOf(report)) {
-    text.appendMarkdown(`| ${figure} | `).appendText(value).appendMarkdown(' |\n');
+  for (const { name: figure, value, full = value } of figuresOf(report)) {
+    text.appendMarkdown(`| ${figure} | `).appendText(full).appendMarkdown(' |\n');
   }
   return text;
 }
