@@ -1,7 +1,6 @@
 /** A quantization for people: what came out of it, where it is, and what to do next. */
 
 import * as path from 'node:path';
-import { recipePath } from '../core/recipeFile';
 import { checkGates, type GateResult } from '../shared/gates';
 import type { Report } from '../shared/report';
 import { bytes, decibels, microseconds, number3, percent, plural, printable, signed } from '../shared/format';
@@ -55,11 +54,6 @@ export function reportText(report: Report, { outDir, cwd, save }: Surroundings, 
 export function pathFrom(cwd: string, file: string): string {
   const relative = path.relative(cwd, file);
   return printable(relative === '' ? '.' : relative.startsWith(`..${path.sep}..`) ? file : relative);
-}
-
-/** The folder of the results where no other is named: `NAME.quant` beside the model. */
-export function defaultOutDir(model: string): string {
-  return recipePath(model).replace(/\.yaml$/, '');
 }
 
 export function reportPath(outDir: string): string {

@@ -1,15 +1,15 @@
 /** Which recipe belongs to which model, and where the results lie. Pure: paths with `/`, as in URIs. */
 
-export const RECIPE_NAME = /\.quant\.ya?ml$/;
+import { RESULTS_SUFFIX, type Framework } from '../shared/resultsSuffix';
 
-export type Framework = 'onnx' | 'torch';
+export const RECIPE_NAME = /\.quant\.ya?ml$/;
 
 /** What a recipe says of its model. */
 export interface RecipeTarget {
   readonly framework: Framework;
   /** Path of the model file. */
   readonly model: string;
-  /** Path of the folder of results, without `.quant`. */
+  /** Path of the model, or of what it is called, without an extension. */
   readonly base: string;
   /** Of PyTorch: path of the weights that the recipe names beside the model. */
   readonly weights?: string;
@@ -54,6 +54,11 @@ export function onnxTarget(model: string): RecipeTarget {
   return { framework: 'onnx', model, base: withoutExtension(model) };
 }
 
+/** Path of the folder of results. */
+export function resultsPath({ base, framework }: RecipeTarget): string {
+  return `${base}${RESULTS_SUFFIX[framework]}`;
+}
+
 /** What the recipe of a model may be called where none is there yet; the second where another model has the first. */
 export function newRecipeNames({ base, framework }: RecipeTarget): readonly [first: string, second: string] {
   return [`${base}.quant.yaml`, `${base}.${framework}.quant.yaml`];
@@ -65,9 +70,9 @@ export function sortRecipes(recipes: readonly string[], base: string): string[] 
   return [...recipes].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
-/** `…/net` of anything in `…/net.quant/`; the innermost, where such folders lie in each other. */
-export function baseOfResult(path: string): string | undefined {
-  return /^(.*)\.quant\//.exec(path)?.[1];
+/** The folder of results that a path lies in, `…/net.quant`; the innermost, where such folders lie in each other. */
+export function resultsOf(path: string): string | undefined {
+  return /^(.*\.quant)\//.exec(path)?.[1];
 }
 
 export function folderOf(path: string): string {

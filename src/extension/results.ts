@@ -7,17 +7,18 @@ import * as vscode from 'vscode';
 import { QuantscopeError, toQuantscopeError } from '../shared/errors';
 import type { Report } from '../shared/report';
 import { parseReport } from '../shared/reportText';
+import type { Framework } from '../shared/resultsSuffix';
 import {
-  baseOfResult,
   modelTarget,
   nameOf,
   newRecipeNames,
   onnxTarget,
   RECIPE_NAME,
+  resultsOf,
+  resultsPath,
   sortRecipes,
   targetOf,
   TORCH_FILE,
-  type Framework,
   type RecipeTarget,
 } from './entries';
 import { recipeLibrary } from './recipes';
@@ -141,11 +142,11 @@ export class ResultStore implements vscode.Disposable {
         ? entryFor(uri, target, [uri])
         : { ...known, recipe: uri, hasRecipe: await exists(uri) };
     }
-    const base = baseOfResult(uri.path);
-    if (base !== undefined) {
-      const folder = uri.with({ path: `${base}.quant` }).toString();
+    const results = resultsOf(uri.path);
+    if (results !== undefined) {
+      const folder = uri.with({ path: results }).toString();
       const known = models.find((entry) => entry.folder.toString() === folder);
-      return known ?? entryFor(uri, onnxTarget(`${base}.onnx`), []);
+      return known ?? entryFor(uri, onnxTarget(results.replace(/\.quant$/, '.onnx')), []);
     }
     const target = modelTarget(uri.path);
     const known = models.find(
@@ -162,7 +163,7 @@ export class ResultStore implements vscode.Disposable {
    */
   async report(entry: ModelEntry): Promise<Report | undefined> {
     const report = (await exists(entry.report)) ? await this.read(entry.report) : undefined;
-    // `net.onnx` and `net.py` have the same folder of results.
+    // Earlier versions wrote those of `net.py` to the folder of `net.onnx`.
     return report?.framework === entry.framework ? report : undefined;
   }
 
@@ -235,7 +236,7 @@ function runDate(name: string): Date | undefined {
 }
 
 function isOf({ framework, folder }: ModelEntry, at: vscode.Uri, target: RecipeTarget): boolean {
-  return framework === target.framework && folder.toString() === at.with({ path: `${target.base}.quant` }).toString();
+  return framework === target.framework && folder.toString() === at.with({ path: resultsPath(target) }).toString();
 }
 
 /** @param at any file of the same file system */
@@ -247,7 +248,7 @@ async function entryFor(at: vscode.Uri, target: RecipeTarget, recipes: readonly 
     base,
   ).map((recipe) => at.with({ path: recipe }));
   const recipe = sorted[0] ?? (await freeRecipe(at, target));
-  const folder = at.with({ path: `${base}.quant` });
+  const folder = at.with({ path: resultsPath(target) });
   const report = vscode.Uri.joinPath(folder, 'report.json');
   const [hasModel, hasRecipe, hasReport] = await Promise.all([exists(model), exists(recipe), exists(report)]);
   return {

@@ -11,9 +11,11 @@ import { listSource } from '../core/data/files';
 import { isGlob } from '../core/glob';
 import { readFinding } from '../core/findingFiles';
 import { readReport, REPORT_FILE } from '../core/reportFile';
+import { resultsFolder } from '../core/resultsFolder';
 import { toQuantscopeError } from '../shared/errors';
 import { FINDING_FILES } from '../shared/findings';
 import type { Report } from '../shared/report';
+import type { Framework } from '../shared/resultsSuffix';
 import type { Culprits } from '../shared/verdicts';
 import { readStructure, type ModelStructure } from './modelStructure';
 import type { LooseRecipe } from './recipeText';
@@ -139,7 +141,7 @@ export class FactStore {
       const named = torch && !PYTHON_FILE.test(file);
       return { paths, model: { file, state: named ? 'unknown' : 'missing' } };
     }
-    const report = await this.#reportOf(file, stamp);
+    const report = await this.#reportOf(file, torch ? 'torch' : 'onnx', stamp);
     const culprits = report === undefined ? undefined : await this.#culpritsOf(file, report);
     const run = { ...(report === undefined ? {} : { report }), ...(culprits === undefined ? {} : { culprits }) };
     if (report !== undefined && sameJson(report.recipe.normalize, recipe.normalize)) {
@@ -167,7 +169,7 @@ export class FactStore {
   }
 
   async #culpritsOf(model: string, report: Report): Promise<Culprits | undefined> {
-    const folder = resultsOf(model);
+    const folder = resultsFolder(model, report.framework);
     const file = path.join(folder, FINDING_FILES.culprits);
     const stamp = await stampOf(file);
     if (stamp === undefined) return undefined;
@@ -175,8 +177,8 @@ export class FactStore {
     return found?.report === report.created ? found : undefined;
   }
 
-  async #reportOf(model: string, stamp: Stamp): Promise<Report | undefined> {
-    const file = path.join(resultsOf(model), REPORT_FILE);
+  async #reportOf(model: string, framework: Framework, stamp: Stamp): Promise<Report | undefined> {
+    const file = path.join(resultsFolder(model, framework), REPORT_FILE);
     const reportStamp = await stampOf(file);
     if (reportStamp === undefined) return undefined;
     const report = await this.#cached(this.#reports, file, reportStamp, () => readReport(file).catch(() => undefined));
@@ -238,11 +240,6 @@ export class FactStore {
     entry.promise.then(tell, () => undefined);
     return undefined;
   }
-}
-
-function resultsOf(model: string): string {
-  const { dir, name } = path.parse(model);
-  return path.join(dir, `${name}.quant`);
 }
 
 async function stampOf(file: string): Promise<Stamp | undefined> {

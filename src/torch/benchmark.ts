@@ -7,6 +7,7 @@ import { syntheticFeeds } from '../core/data/synthetic';
 import type { Sample } from '../core/data/types';
 import type { JobContext } from '../core/pipeline/types';
 import { readRecipe } from '../core/recipeFile';
+import { resultsFolder } from '../core/resultsFolder';
 import type { Benchmark, BenchmarkEntry, BenchmarkInput } from '../shared/benchmark';
 import { QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
@@ -104,7 +105,7 @@ async function planOf({ models, baseDir, recipe: ofFirst }: BenchmarkInput): Pro
   }
   const base = path.dirname(location);
   const name = modelName(recipe.model);
-  const int8 = path.join(path.dirname(recipe.model), `${name}.quant`, `${name}.int8.pt`);
+  const int8 = path.join(resultsFolder(recipe.model, 'torch'), `${name}.int8.pt`);
   if (!existsSync(path.resolve(base, int8))) {
     throw new QuantscopeError('file-not-found', `${int8} is not there: the recipe has not been run.`, {
       hint: `Run it first: \`quantscope run ${file} --trust\`.`,

@@ -8,6 +8,7 @@ import { StageClock } from '../core/pipeline/stageClock';
 import type { JobContext, QuantizeJob } from '../core/pipeline/types';
 import { writeFileAtomic } from '../core/files';
 import { REPORT_FILE } from '../core/reportFile';
+import { resultsFolder } from '../core/resultsFolder';
 import { removeStaleTemporaries, temporaryName } from '../core/staleFiles';
 import { throwIfCancelled } from '../shared/errors';
 import type { Report } from '../shared/report';
@@ -71,7 +72,7 @@ class TorchRun {
   async run(): Promise<Report> {
     const { baseDir, recipe } = this.#job;
     const name = modelName(recipe.model);
-    const outDir = path.resolve(baseDir, this.#job.outDir ?? path.join(path.dirname(recipe.model), `${name}.quant`));
+    const outDir = path.resolve(baseDir, this.#job.outDir ?? resultsFolder(recipe.model, 'torch'));
     const runs = path.join(outDir, 'runs');
     await mkdir(runs, { recursive: true });
     for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);

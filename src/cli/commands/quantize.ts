@@ -1,10 +1,10 @@
 import * as path from 'node:path';
+import { resultsFolder } from '../../core/resultsFolder';
 import { QuantscopeError } from '../../shared/errors';
 import { FORMATS, MODES, OBSERVERS, type Recipe } from '../../shared/recipe';
 import { defineCommand } from '../command';
 import { printable } from '../../shared/format';
 import { choice, list, preprocess, required, text, wholeNumber } from '../options';
-import { defaultOutDir } from '../summary';
 import { backend, DATA_HELP, jobOptions, toJobOptions } from './shared';
 import { quantizeAndCheck } from './run';
 
@@ -39,7 +39,7 @@ export const quantize = defineCommand({
     const recipe = recipeOf(model, { ...values, preprocess: values.preprocess ?? guess?.preprocess });
     const save = `quantscope init ${printable(model)} --data ${printable(values.data)}`;
     return quantizeAndCheck(
-      { recipe, baseDir: cwd, outDir: path.resolve(cwd, values.out ?? defaultOutDir(model)) },
+      { recipe, baseDir: cwd, outDir: path.resolve(cwd, values.out ?? resultsFolder(model)) },
       { options: toJobOptions(values), guessed: guess?.why, save },
       services,
     );

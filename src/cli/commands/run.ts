@@ -1,10 +1,11 @@
 import * as path from 'node:path';
 import { readRecipe } from '../../core/recipeFile';
+import { resultsFolder } from '../../core/resultsFolder';
 import { EXIT } from '../../shared/errors';
 import { checkGates } from '../../shared/gates';
 import type { JobOptions, QuantizeInput } from '../../shared/protocol';
 import { defineCommand, type Output, type Services } from '../command';
-import { defaultOutDir, reportText, warningLines } from '../summary';
+import { reportText, warningLines } from '../summary';
 import { jobOptions, toJobOptions } from './shared';
 
 export const run = defineCommand({
@@ -18,7 +19,7 @@ export const run = defineCommand({
     const { recipe } = await readRecipe(location);
     const baseDir = path.dirname(location);
     return quantizeAndCheck(
-      { recipe, baseDir, outDir: defaultOutDir(path.resolve(baseDir, recipe.model)) },
+      { recipe, baseDir, outDir: resultsFolder(path.resolve(baseDir, recipe.model), recipe.framework) },
       { options: toJobOptions(values) },
       services,
     );

@@ -4,11 +4,11 @@ import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { readRecipe, recipePath } from '../../core/recipeFile';
 import { readReport, recipeFolder, REPORT_FILE } from '../../core/reportFile';
+import { resultsFolder } from '../../core/resultsFolder';
 import { QuantscopeError } from '../../shared/errors';
 import type { JobOptions } from '../../shared/protocol';
 import { BACKEND_IDS } from '../../shared/recipe';
 import { byteSize, choice, flag, wholeNumber } from '../options';
-import { defaultOutDir } from '../summary';
 
 export const backend = choice('B', BACKEND_IDS, 'Whose rules decide what runs in int8.', 'backend-unknown');
 
@@ -45,7 +45,7 @@ export async function locateReport(
   if (/\.ya?ml$/.test(file)) {
     const { recipe } = await readRecipe(file);
     const baseDir = path.dirname(file);
-    const report = path.join(defaultOutDir(path.resolve(baseDir, recipe.model)), REPORT_FILE);
+    const report = path.join(resultsFolder(path.resolve(baseDir, recipe.model), recipe.framework), REPORT_FILE);
     if (await exists(report)) return { report, baseDir };
     throw new QuantscopeError('file-not-found', 'This recipe has not been run yet, so there is no report.', {
       hint: 'Run it first: `quantscope run RECIPE`.',

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import { writeFileAtomic } from '../../core/files';
 import { readRecipe } from '../../core/recipeFile';
+import { resultsFolder } from '../../core/resultsFolder';
 import { EXIT, QuantscopeError, toQuantscopeError } from '../../shared/errors';
 import { bytes, decibels, NOTHING, number3, percent, plural, printableLines, seconds } from '../../shared/format';
 import { tunedRecipe } from '../../shared/tunedRecipe';
@@ -10,7 +11,7 @@ import type { TuneGoal, TunePoint, Tuning } from '../../shared/tuning';
 import { defineCommand } from '../command';
 import { flag, number, wholeNumber } from '../options';
 import type { Style } from '../style';
-import { defaultOutDir, pathFrom } from '../summary';
+import { pathFrom } from '../summary';
 import { facts, table, type Column } from '../table';
 import { jobOptions, toJobOptions } from './shared';
 
@@ -36,7 +37,7 @@ export const tune = defineCommand({
     const { recipe } = await readRecipe(location);
     const baseDir = path.dirname(location);
     const input = {
-      ...{ recipe, baseDir, goal, outDir: defaultOutDir(path.resolve(baseDir, recipe.model)) },
+      ...{ recipe, baseDir, goal, outDir: resultsFolder(path.resolve(baseDir, recipe.model), recipe.framework) },
       ...(samples === undefined ? {} : { samples }),
       ...(trials === undefined ? {} : { trials }),
       ...(seed === undefined ? {} : { seed }),

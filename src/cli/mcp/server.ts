@@ -11,7 +11,7 @@ import type { EngineClient } from '../../engine/client';
 import type { AgentHost } from '../../shared/agents/host';
 import { AGENT_TOOL_NAMES, AGENT_TOOLS, callTool } from '../../shared/agents/tools';
 import { locateReport } from '../commands/shared';
-import { defaultOutDir } from '../summary';
+import { resultsFolder } from '../../core/resultsFolder';
 
 export interface McpServices {
   readonly cwd: string;
@@ -50,7 +50,7 @@ function terminalHost({ cwd, engine }: Omit<McpServices, 'version'>, signal: Abo
       const file = absolute(place);
       const { recipe } = await readRecipe(file);
       const baseDir = path.dirname(file);
-      const outDir = defaultOutDir(path.resolve(baseDir, recipe.model));
+      const outDir = resultsFolder(path.resolve(baseDir, recipe.model), recipe.framework);
       return { file, recipe, baseDir, outDir, text: await readFile(file, 'utf8') };
     },
     write: ({ file }, text) => writeFileAtomic(file, text),

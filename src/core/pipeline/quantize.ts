@@ -17,6 +17,7 @@ import { writeFileAtomic } from '../files';
 import { opsetVersion } from '../onnx/model';
 import { writeModel } from '../onnx/write';
 import { baseOf, REPORT_FILE, RUNS_FOLDER } from '../reportFile';
+import { resultsFolder } from '../resultsFolder';
 import { RUNTIME } from '../runtime/version';
 import { removeStaleTemporaries } from '../staleFiles';
 import { TOOL, VERSION } from '../version';
@@ -44,7 +45,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
   const watched: JobContext = { ...context, onProgress: stages.onProgress };
   const prepared = await prepare(recipe, baseDir, watched);
   const name = path.basename(prepared.file, path.extname(prepared.file));
-  const outDir = path.resolve(baseDir, job.outDir ?? path.join(path.dirname(prepared.file), `${name}.quant`));
+  const outDir = path.resolve(baseDir, job.outDir ?? resultsFolder(prepared.file));
   await mkdir(outDir, { recursive: true });
   const runs = path.join(outDir, RUNS_FOLDER);
   for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);

@@ -23,6 +23,7 @@ import { macsOf } from '../pipeline/macs';
 import { prepare, type Prepared } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
 import type { JobContext } from '../pipeline/types';
+import { resultsFolder } from '../resultsFolder';
 import { explained, freeChanges, rankLayers, remedy, type Lacks, type LayerCost } from './candidates';
 import { isBetter, lacksOf, missing } from './judge';
 import { Trials } from './trials';
@@ -72,7 +73,7 @@ class Tuner {
     this.#input = input;
     this.#context = context;
     this.#goal = input.goal;
-    this.#outDir = input.outDir ?? folderOf(path.resolve(input.baseDir, input.recipe.model));
+    this.#outDir = input.outDir ?? resultsFolder(path.resolve(input.baseDir, input.recipe.model));
   }
 
   async run(): Promise<Tuning> {
@@ -286,12 +287,6 @@ function unequalConcats({ graph, tensors }: Prepared, stats: ReadonlyMap<string,
     const alive = reaches.filter((reach) => reach > 0);
     return Math.max(...alive) >= UNEQUAL * Math.min(...alive) ? [concat] : [];
   });
-}
-
-/** `NAME.quant` beside the model. */
-function folderOf(model: string): string {
-  const { dir, name } = path.parse(model);
-  return path.join(dir, `${name}.quant`);
 }
 
 function applied(recipe: Recipe, changes: readonly TuneChange[]): Recipe {

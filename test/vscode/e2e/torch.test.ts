@@ -57,7 +57,7 @@ const settings = { 'quantscope.python': python };
 const RESULT = /shapesnet: \d+ of \d+ layers in int8/;
 
 function readReport(folder: string): Report {
-  return JSON.parse(fs.readFileSync(path.join(folder, 'shapesnet.quant/report.json'), 'utf8')) as Report;
+  return JSON.parse(fs.readFileSync(path.join(folder, 'shapesnet.torch.quant/report.json'), 'utf8')) as Report;
 }
 
 /** The questions from the mode on, which every PyTorch model has. */
