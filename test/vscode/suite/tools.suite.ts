@@ -4,31 +4,12 @@ import * as assert from 'node:assert/strict';
 import { after, before, describe, it } from 'mocha';
 import * as vscode from 'vscode';
 import manifest from '../../../package.json';
+import { callTool, hasTools, toolNames } from './modelTools';
 
 const RECIPE = 'shapes.quant.yaml';
 const BAD_LAYER = '/stage2/0/depthwise/Conv';
 /** Calibration and kernels on a busy machine. */
 const RUN_MS = 120_000;
-
-/** What VS Code 1.95 and newer have, and the types of our oldest do not know. */
-interface LanguageModels {
-  readonly tools: readonly { readonly name: string }[];
-  readonly invokeTool: (
-    name: string,
-    options: { readonly input: object; readonly toolInvocationToken: undefined },
-    token?: vscode.CancellationToken,
-  ) => Promise<{ readonly content: readonly { readonly value: string }[] }>;
-}
-const models = vscode.lm as unknown as Partial<LanguageModels>;
-const hasTools = models.invokeTool !== undefined;
-
-type Document = Readonly<Record<string, unknown>>;
-
-async function call(name: string, input: object): Promise<Document> {
-  const options = { input, toolInvocationToken: undefined };
-  const { content } = await models.invokeTool!(`quantscope_${name}`, options);
-  return JSON.parse(content[0]?.value ?? '') as Document;
-}
 
 const folder = (): vscode.Uri => vscode.workspace.workspaceFolders![0]!.uri;
 const recipe = (): vscode.Uri => vscode.Uri.joinPath(folder(), RECIPE);
@@ -52,7 +33,7 @@ async function textOf(uri: vscode.Uri): Promise<string> {
   });
 
   it('are those that the manifest declares', () => {
-    const known = new Set(models.tools?.map(({ name }) => name));
+    const known = toolNames();
     const declared = manifest.contributes.languageModelTools.map(({ name }) => name);
     assert.equal(declared.length, 6);
     assert.deepEqual(
@@ -62,28 +43,28 @@ async function textOf(uri: vscode.Uri): Promise<string> {
   });
 
   it('say what is missing before a run, and what is wrong with their arguments', async () => {
-    const early = await call('list_layers', { report: RECIPE });
+    const early = await callTool('list_layers', { report: RECIPE });
     assert.equal(early['code'], 'file-not-found');
-    const wrong = await call('list_layers', { report: RECIPE, limit: 1000 });
+    const wrong = await callTool('list_layers', { report: RECIPE, limit: 1000 });
     assert.equal(wrong['code'], 'usage');
   });
 
   it('quantize, list the layers page by page, and explain the worst', async () => {
-    const ran = await call('run', { recipe: RECIPE });
+    const ran = await callTool('run', { recipe: RECIPE });
     assert.ok('counts' in ran, JSON.stringify(ran));
-    const first = await call('list_layers', { report: RECIPE, limit: 3 });
+    const first = await callTool('list_layers', { report: RECIPE, limit: 3 });
     const layers = first['layers'] as readonly { readonly name: string }[];
     assert.deepEqual([layers.length, layers[0]?.name, first['nextOffset']], [3, BAD_LAYER, 3]);
     // The same by the report, under its absolute path.
-    assert.deepEqual(await call('list_layers', { report: ran['report'], limit: 3 }), first);
-    const explained = await call('explain_layer', { report: RECIPE, layer: BAD_LAYER });
+    assert.deepEqual(await callTool('list_layers', { report: ran['report'], limit: 3 }), first);
+    const explained = await callTool('explain_layer', { report: RECIPE, layer: BAD_LAYER });
     assert.ok((explained['fixes'] as unknown[]).length > 0);
   });
 
   it('try fixes and time models without writing', async () => {
-    const { fixes } = await call('try_fixes', { report: RECIPE, layer: BAD_LAYER, most: 1, samples: 10 });
+    const { fixes } = await callTool('try_fixes', { report: RECIPE, layer: BAD_LAYER, most: 1, samples: 10 });
     assert.match((fixes as readonly { readonly price: string }[])[0]?.price ?? '', / dB/);
-    const { models: timed } = await call('benchmark', { models: ['shapes.onnx'], runs: 5 });
+    const { models: timed } = await callTool('benchmark', { models: ['shapes.onnx'], runs: 5 });
     assert.equal((timed as unknown[]).length, 1);
     assert.equal(await textOf(recipe()), original);
   });
@@ -91,10 +72,10 @@ async function textOf(uri: vscode.Uri): Promise<string> {
   it('tune; the recipe changes only when told to, and undo takes it back', async () => {
     const editor = await vscode.window.showTextDocument(recipe());
     const goal = { recipe: RECIPE, minSqnr: 24, samples: 20 };
-    const { best } = await call('tune', goal);
+    const { best } = await callTool('tune', goal);
     assert.ok((best as { readonly changes: readonly unknown[] }).changes.length > 0);
     assert.equal(await textOf(recipe()), original);
-    const { recipe: tuned } = await call('tune', { ...goal, write: true });
+    const { recipe: tuned } = await callTool('tune', { ...goal, write: true });
     assert.notEqual(tuned, original);
     assert.equal(await textOf(recipe()), tuned);
     await vscode.window.showTextDocument(editor.document);
@@ -109,7 +90,7 @@ async function textOf(uri: vscode.Uri): Promise<string> {
     const code = 'require("node:fs").writeFileSync(__dirname + "/ran", "");';
     await vscode.workspace.fs.writeFile(vscode.Uri.joinPath(folder(), 'data.js'), new TextEncoder().encode(code));
     try {
-      const refused = await call('run', { recipe: 'code.quant.yaml' });
+      const refused = await callTool('run', { recipe: 'code.quant.yaml' });
       assert.equal(refused['code'], 'data-untrusted', JSON.stringify(refused));
       await assert.rejects(async () => vscode.workspace.fs.stat(vscode.Uri.joinPath(folder(), 'ran')));
     } finally {

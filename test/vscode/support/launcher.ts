@@ -13,6 +13,7 @@ import { windowUrl } from '../../../scripts/vscode/address';
 import { launchBrowser, WINDOW_SIZE } from '../../../scripts/vscode/browser';
 import { installVscode } from '../../../scripts/vscode/install';
 import { startServer } from '../../../scripts/vscode/server';
+import { RESTRICTED_VARIABLE } from './suiteRunner';
 
 const TIMEOUT_MS = 300_000;
 
@@ -77,7 +78,8 @@ async function runTests(args: Arguments, temporary: string, browser: Browser): P
   const verdict = path.join(temporary, 'verdict');
   const wrapped = path.join(temporary, 'tests.js');
   writeFileSync(wrapped, wrapper(tests, verdict));
-  const server = await startServer(installVscode(), { userData, extensions, trustAll: true, env: process.env });
+  const trustAll = process.env[RESTRICTED_VARIABLE] === undefined;
+  const server = await startServer(installVscode(), { userData, extensions, trustAll, env: process.env });
   try {
     const url = windowUrl(server.url, folder);
     const remote = (file: string): string => `vscode-remote://${url.host}${file}`;

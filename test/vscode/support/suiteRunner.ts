@@ -14,6 +14,8 @@ export interface SuiteResult {
 
 /** Names the file that the results go to. */
 export const RESULTS_VARIABLE = 'QUANTSCOPE_SUITE_RESULTS';
+/** Set where the workspace of the suites is not to be trusted. */
+export const RESTRICTED_VARIABLE = 'QUANTSCOPE_SUITE_RESTRICTED';
 
 const TIMEOUT_MS = 60_000;
 
