@@ -5,11 +5,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, describe, test } from 'node:test';
+import { layer as layerOf, measure } from '../../test/helpers/report';
 import { guessForInputs } from '../core/data/preprocess';
 import type { EngineClient, RequestOptions } from '../engine/client';
 import { EXIT, QuantscopeError, type ExitStatus } from '../shared/errors';
 import type { JobName } from '../shared/protocol';
-import type { Report } from '../shared/report';
+import type { LayerReport, Report } from '../shared/report';
 import { runCli } from './app';
 import { COMMANDS } from './commands';
 
@@ -321,21 +322,8 @@ describe('layers', () => {
 
 describe('compare', () => {
   test('two reports, the layers that changed first of all; exactly two', async () => {
-    const layer = (name: string, sqnr: number | null): object => ({
-      ...{
-        name,
-        op: 'Conv',
-        fused: [],
-        nodes: [name],
-        scope: '',
-        status: 'quantized',
-        reason: null,
-        kernel: 'QLinearConv',
-      },
-      ...{ time: { int8: null, fp32: null }, macs: 1, accumulated: null, saturation: null, tensors: [] },
-      local: { sqnr, cosine: 1, worst: { sample: '', sqnr } },
-    });
-    const write = (name: string, layers: object[], observer: string): void => {
+    const layer = (name: string, sqnr: number | null): LayerReport => layerOf(name, { local: measure(sqnr) });
+    const write = (name: string, layers: LayerReport[], observer: string): void => {
       const calibration = { data: 'd', synthetic: false, samples: 1, observer, skipped: [], cached: false };
       writeFileSync(path.join(cwd, name), JSON.stringify({ ...reportWith(), layers, calibration }));
     };
