@@ -116,9 +116,8 @@ export interface SlowFacts {
   readonly concerned: number;
 }
 
-/** Rows of one page, as columns of equal length; row `i` is layer `start + i` in the order of the graph. */
-export interface RowPage {
-  readonly start: number;
+/** What is known of layers without a measurement, as columns of equal length. */
+export interface LayerColumns {
   readonly name: readonly string[];
   /** With what is fused: `Conv+Relu`. */
   readonly op: readonly string[];
@@ -126,11 +125,20 @@ export interface RowPage {
   readonly status: readonly Status[];
   readonly kernel: readonly (string | null)[];
   readonly reason: readonly (ReasonCode | null)[];
+  readonly macs: readonly number[];
+}
+
+/** Errors and times of layers in one run. */
+export interface MeasureColumns {
   readonly local: readonly Decibels[];
   readonly accumulated: readonly Decibels[];
   readonly int8: readonly (number | null)[];
   readonly fp32: readonly (number | null)[];
-  readonly macs: readonly number[];
+}
+
+/** Rows of one page; row `i` is layer `start + i` in the order of the graph. */
+export interface RowPage extends LayerColumns, MeasureColumns {
+  readonly start: number;
   /** Where the error comes from; `null` as long as nobody has asked, `null` entries for layers not in int8. */
   readonly blame: {
     readonly verdict: readonly (Verdict | null)[];
@@ -140,13 +148,7 @@ export interface RowPage {
     readonly only: readonly Decibels[];
   } | null;
   /** The same layers in the run it is compared with, by name; `null` entries where it has no such layer. */
-  readonly base: {
-    readonly status: readonly (Status | null)[];
-    readonly local: readonly Decibels[];
-    readonly accumulated: readonly Decibels[];
-    readonly int8: readonly (number | null)[];
-    readonly fp32: readonly (number | null)[];
-  } | null;
+  readonly base: (MeasureColumns & { readonly status: readonly (Status | null)[] }) | null;
 }
 
 /** Layers of one page. */

@@ -1,9 +1,8 @@
 /** The layers of a report as columns, put together from the pages of the host. */
 
-import type { ReasonCode } from '../../src/shared/reasons';
 import type { Status } from '../../src/shared/report';
 import { VERDICTS, type Verdict } from '../../src/shared/verdicts';
-import type { Decibels, RowPage } from '../../src/shared/viewFacts';
+import type { Decibels, LayerColumns, MeasureColumns, RowPage } from '../../src/shared/viewFacts';
 
 /** Errors and times of one run, by layer. NaN: not measured. Infinity: no error at all. */
 export interface Measures {
@@ -15,15 +14,8 @@ export interface Measures {
 export type MeasureName = keyof Measures;
 export const MEASURES = ['local', 'accumulated', 'int8', 'fp32'] as const satisfies readonly MeasureName[];
 
-export interface Layers extends Measures {
+export interface Layers extends LayerColumns, Measures {
   readonly count: number;
-  readonly name: readonly string[];
-  readonly op: readonly string[];
-  readonly scope: readonly string[];
-  readonly status: readonly Status[];
-  readonly kernel: readonly (string | null)[];
-  readonly reason: readonly (ReasonCode | null)[];
-  readonly macs: readonly number[];
   /** The same layers in the run it is compared with. */
   readonly base: (Measures & { readonly status: readonly (Status | null)[] }) | null;
   /** Where the error comes from; `null` as long as nobody has asked. */
@@ -43,13 +35,11 @@ export interface Blame {
   readonly only: Float64Array;
 }
 
-type Column = Readonly<Record<MeasureName, readonly Decibels[]>>;
-
 function numbers(values: readonly Decibels[]): Float64Array {
   return Float64Array.from(values, (value) => (value === 'exact' ? Infinity : (value ?? NaN)));
 }
 
-function decode(pages: readonly Column[], name: MeasureName): Float64Array {
+function decode(pages: readonly MeasureColumns[], name: MeasureName): Float64Array {
   return numbers(pages.flatMap((page) => page[name]));
 }
 
@@ -63,7 +53,7 @@ function blameOf(pages: readonly RowPage[]): Blame | null {
   };
 }
 
-function measures(pages: readonly Column[]): Measures {
+function measures(pages: readonly MeasureColumns[]): Measures {
   return {
     local: decode(pages, 'local'),
     accumulated: decode(pages, 'accumulated'),

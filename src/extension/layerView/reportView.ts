@@ -8,6 +8,7 @@ import {
   SOURCE_KINDS,
   type Decibels,
   type LayerFacts,
+  type MeasureColumns,
   type ReportFacts,
   type RowPage,
   type RunFacts,
@@ -105,9 +106,7 @@ export function rowPage({ report, base, found }: Subject, start: number): RowPag
   };
 }
 
-function measuresOf(
-  layers: readonly (LayerReport | undefined)[],
-): Pick<RowPage, 'local' | 'accumulated' | 'int8' | 'fp32'> {
+function measuresOf(layers: readonly (LayerReport | undefined)[]): MeasureColumns {
   return {
     local: layers.map((layer) => decibelsOf(layer?.local)),
     accumulated: layers.map((layer) => decibelsOf(layer?.accumulated)),
