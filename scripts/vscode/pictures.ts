@@ -11,6 +11,7 @@ import { eventually } from '../../test/vscode/support/eventually';
 import { ROOT } from '../../test/vscode/support/package';
 import { runRecipe } from '../../test/vscode/support/sampleRun';
 import { copySample, Session } from '../../test/vscode/support/session';
+import { chooseSqnr } from '../../test/vscode/support/tuneGoal';
 import type { Theme, Workbench } from '../../test/vscode/support/workbench';
 import { torchPictures } from './torchPictures';
 
@@ -138,13 +139,7 @@ async function tune(session: Session, folder: string): Promise<void> {
   writeFileSync(path.join(folder, RECIPE), recipeText('min-max'));
   const window = await session.open({ folder, theme: 'dark', scale: SCALE });
   await window.runCommand('Quantscope: Tune…');
-  await window.pick('Largest accuracy drop');
-  await window.pick('Least SQNR of the outputs');
-  await window.accept();
-  await eventually(
-    () => window.quickInput.locator('input[type="text"]').first().inputValue(),
-    (value) => value === '20',
-  );
+  await chooseSqnr(window);
   await window.answer('30');
   await window.notification(/holds at least 30 dB/).waitFor({ timeout: TUNE_MS });
   await window.runCommand('View: Toggle Primary Side Bar Visibility');

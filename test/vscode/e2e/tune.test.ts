@@ -8,6 +8,7 @@ import type { FrameLocator } from 'playwright-core';
 import { severeViolations } from '../support/axe';
 import { eventually } from '../support/eventually';
 import { useVscode } from '../support/session';
+import { chooseSqnr } from '../support/tuneGoal';
 import type { Theme, Workbench } from '../support/workbench';
 
 const vscode = useVscode();
@@ -24,13 +25,7 @@ async function askForSqnr(window: Workbench, decibels: number): Promise<FrameLoc
     'Least SQNR of the outputs',
     'Largest latency ratio',
   ]);
-  await window.pick('Largest accuracy drop');
-  await window.pick('Least SQNR of the outputs');
-  await window.accept();
-  await eventually(
-    () => window.quickInput.locator('input[type="text"]').first().inputValue(),
-    (value) => value === '20',
-  );
+  await chooseSqnr(window);
   await window.answer('nonsense');
   await window.quickInput.getByText('A number is needed.').waitFor();
   await window.answer(String(decibels));
