@@ -37,6 +37,30 @@ test('an empty window leads to a folder or to the sample, which opens', async ()
   await window.close();
 });
 
+/** What the window that is opened meanwhile shows, which takes the place of none. */
+async function openedBeside(window: Workbench, open: () => Promise<void>): Promise<void> {
+  const before = await window.page.title();
+  const [beside] = await Promise.all([window.page.context().waitForEvent('page'), open()]);
+  const files = beside.locator('.explorer-folders-view .monaco-list-row');
+  for (const name of ['shapes.onnx', 'shapes.quant.yaml', 'images']) {
+    await files.filter({ has: beside.getByText(name, { exact: true }) }).waitFor({ timeout: 90_000 });
+  }
+  assert.equal(await window.page.title(), before, 'the window with the folder stays');
+  await beside.close();
+}
+
+test('the sample opens in a window of its own where a folder is open, by the command and by the walkthrough', async () => {
+  const window = await vscode.open({ folder: vscode.workspace({ 'notes.txt': 'mine\n' }) });
+  await window.explorerRow('notes.txt');
+  await openedBeside(window, () => window.runCommand('Quantscope: Try the Sample'));
+  await window.runCommand('Welcome: Open Walkthrough...');
+  await window.pick(/Quantize Your First Model/);
+  const button = window.page.locator('.getting-started-step .monaco-button', { hasText: 'Try the Sample' });
+  await openedBeside(window, () => button.click());
+  await window.explorerRow('notes.txt');
+  await window.close();
+});
+
 test('a folder without a model offers the sample', async () => {
   const window = await vscode.open({ folder: vscode.workspace({ 'notes.txt': 'no model\n' }) });
   await window.showContainer('Quantscope');
