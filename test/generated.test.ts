@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { generatedFiles, ROOT } from '../scripts/schema';
 import { CODES } from '../src/server/codes';
 import { recipeSchema } from '../src/shared/recipe';
+import manifest from '../package.json';
 
 const ADVICE = 'Run `npm run generate:schema`.';
 
@@ -22,6 +23,18 @@ describe('generated files', () => {
     const page = readFileSync(join(ROOT, 'docs/diagnostics.md'), 'utf8');
     const headings = Array.from(page.matchAll(/^## (.+)$/gm), ([, heading]) => heading);
     assert.deepEqual(headings, Object.keys(CODES));
+  });
+
+  test('the README names every command of the palette', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const { commands, menus } = manifest.contributes;
+    const hidden = menus.commandPalette.filter(({ when }) => when === 'false').map(({ command }) => command);
+    const offered = commands.filter(({ command }) => !hidden.includes(command));
+    assert.ok(offered.length > 20);
+    assert.deepEqual(
+      offered.map(({ title }) => title).filter((title) => !readme.includes(`**${title}**`)),
+      [],
+    );
   });
 
   test('every key of the recipe has a description', () => {
