@@ -270,12 +270,14 @@ describe('planted faults are found, named and cured by the first suggestion', ()
     await assertPriced(planted, 'bias-correction', outputOf(after) - outputOf(before));
   });
 
-  test('BGR images read as RGB', async () => {
+  /** @param trained the values that the model saw of a pixel in training: in its BatchNormalization they are remembered */
+  async function photographed(trained: (pixel: readonly number[]) => readonly number[]): Promise<Planted> {
     const weight = mixed(4, 3, 0.01);
     const images = Array.from({ length: 16 }, () =>
       Array.from({ length: PIXELS }, () => [100 + 155 * next(), 60 + 60 * next(), 60 * next()].map(Math.round)),
     );
-    const seen = weight.map(([b = 0, g = 0, r = 0]) => images.flat().map((p) => b * p[2]! + g * p[1]! + r * p[0]!));
+    const pixels = images.flat().map(trained);
+    const seen = weight.map((row) => pixels.map((pixel) => row.reduce((sum, w, c) => sum + w * pixel[c]!, 0)));
     const mean = seen.map((values) => values.reduce((a, v) => a + v, 0) / values.length);
     const variance = seen.map((values, c) => values.reduce((a, v) => a + (v - mean[c]!) ** 2, 0) / values.length);
     const statistics = [
@@ -296,12 +298,38 @@ describe('planted faults are found, named and cured by the first suggestion', ()
       const raw = sharp(Buffer.from(image.flat()), { raw: { width: SIZE, height: SIZE, channels: 3 } });
       writeFileSync(path.join(subfolder(planted.folder, 'images'), `${index}.png`), await raw.png().toBuffer());
     }
-    const { after, sentence } = await cure(planted, 'preprocessing');
-    assert.match(sentence, /read as RGB, but the model seems to be trained on BGR/);
-    assert.deepEqual(after.recipe.preprocess, { color: 'bgr' });
-    const again = await culpritsOf(planted);
-    assert.ok(!again.causes.some(({ kind }) => kind === 'preprocessing'), 'still found after the cure');
-  });
+    return planted;
+  }
+
+  const [MEAN, STD] = [
+    [0.485, 0.456, 0.406],
+    [0.229, 0.224, 0.225],
+  ];
+  const misread = [
+    {
+      ...{ name: 'BGR images read as RGB', trained: (pixel: readonly number[]) => pixel.toReversed() },
+      ...{ said: /read as RGB, but the model seems to be trained on BGR/, cured: { color: 'bgr' } },
+    },
+    {
+      ...{ name: 'values of 0…255 where 0…1 were', trained: (pixel: readonly number[]) => pixel.map((v) => v / 255) },
+      ...{ said: /are not those that the model seems to be trained on/, cured: { preset: 'unit', color: 'rgb' } },
+    },
+    {
+      name: 'neither mean nor deviation taken out',
+      trained: (pixel: readonly number[]) => pixel.map((v, c) => (v / 255 - MEAN[c]!) / STD[c]!),
+      ...{ said: /trained on \(RGB imagenet\)/, cured: { preset: 'imagenet', color: 'rgb' } },
+    },
+  ] as const;
+  for (const { name, trained, said, cured } of misread) {
+    test(name, async () => {
+      const planted = await photographed(trained);
+      const { after, sentence } = await cure(planted, 'preprocessing');
+      assert.match(sentence, said);
+      assert.deepEqual(after.recipe.preprocess, cured);
+      const again = await culpritsOf(planted);
+      assert.ok(!again.causes.some(({ kind }) => kind === 'preprocessing'), 'still found after the cure');
+    });
+  }
 
   test('a layer whose error cancels downstream is harmless, and nothing is suggested for it', async () => {
     // Channel 5 is 0 or 2 whatever is rounded, and the only one that anybody reads.
