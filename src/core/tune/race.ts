@@ -6,16 +6,20 @@ import type { OnnxModel } from '../onnx/model';
 import { openSession, type Session } from '../runtime/session';
 
 const WARMUP = 3;
-const MOST_ROUNDS = 25;
+export const MOST_ROUNDS = 25;
 const FEWEST_ROUNDS = 5;
 /** A large model is timed as often as this allows. */
 const BUDGET_MS = 1_500;
 
-/** @returns second ÷ first, one entry a round */
+/**
+ * @param most rounds, of which at least a few are run
+ * @returns second ÷ first, one entry a round
+ */
 export async function pairedRatios(
   first: OnnxModel,
   second: OnnxModel,
   feeds: Feeds,
+  most: number,
   signal?: AbortSignal,
 ): Promise<Float64Array> {
   const sessions: Session[] = [];
@@ -23,7 +27,7 @@ export async function pairedRatios(
     for (const model of [first, second]) sessions.push(await openSession(model, { threads: 1 }));
     const ratios: number[] = [];
     const end = performance.now() + BUDGET_MS;
-    for (let round = -WARMUP; round < MOST_ROUNDS; round++) {
+    for (let round = -WARMUP; round < most; round++) {
       if (round >= FEWEST_ROUNDS && performance.now() > end) break;
       throwIfCancelled(signal);
       const times = [0, 0];

@@ -25,7 +25,7 @@ import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
 import { verify } from '../verify/verify';
 import { VERSION } from '../version';
 import { bootstrap, pairedShare } from './bootstrap';
-import { pairedRatios } from './race';
+import { MOST_ROUNDS, pairedRatios } from './race';
 
 const DEFAULT_SAMPLES = 100;
 /** In the folder of the results: what was measured of graphs that only a trial has. */
@@ -208,8 +208,8 @@ export class Trials {
   }
 
   /** Time of the trial's model ÷ time of fp32, on one thread: the median over the rounds. */
-  async latencyRatio({ model }: Trial): Promise<number | null> {
-    const ratios = await this.#race(this.#fp32, model);
+  async latencyRatio({ model }: Trial, rounds = MOST_ROUNDS): Promise<number | null> {
+    const ratios = await this.#race(this.#fp32, model, rounds);
     return ratios === null ? null : medianOf(ratios, allOf(ratios.length));
   }
 
@@ -238,9 +238,9 @@ export class Trials {
     return { value, low: low - TIMING_FLOOR, high: high + TIMING_FLOOR };
   }
 
-  async #race(first: OnnxModel, second: OnnxModel): Promise<Float64Array | null> {
+  async #race(first: OnnxModel, second: OnnxModel, rounds = MOST_ROUNDS): Promise<Float64Array | null> {
     const feeds = this.#references[0]?.feeds;
-    return feeds === undefined ? null : pairedRatios(first, second, feeds, this.#context.signal);
+    return feeds === undefined ? null : pairedRatios(first, second, feeds, rounds, this.#context.signal);
   }
 
   async #convert(recipe: Recipe, prepared: Prepared): Promise<Conversion> {

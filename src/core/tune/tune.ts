@@ -32,6 +32,8 @@ const DEFAULT_SAMPLES = 100;
 const DEFAULT_TRIALS = 40;
 /** Which layers hurt most shows in far fewer samples than how much. */
 const SWEEP_SAMPLES = 16;
+/** Rounds of timing for a chart, where no goal hangs on them: they would take as long as all the rest of a trial. */
+const GLANCE = 5;
 /** An input of a Concat this many times larger than another costs that one more than three bits. */
 const UNEQUAL = 10;
 
@@ -237,7 +239,7 @@ class Tuner {
       top1,
       bytes,
       macs,
-      latencyRatio: await runner.latencyRatio(trial),
+      latencyRatio: await runner.latencyRatio(trial, this.#goal.maxLatencyRatio === undefined ? GLANCE : undefined),
     };
     const point = { ...measured, reached: missing(measured, this.#goal, runner.top1Fp32) === 0 };
     this.#points.push(point);
