@@ -5,6 +5,7 @@ import { checkGates, type GateResult } from '../shared/gates';
 import type { Report } from '../shared/report';
 import { bytes, decibels, microseconds, number3, percent, plural, printable, signed } from '../shared/format';
 import { countStrip, layerTable, reasonLegend } from './layers';
+import { commandLine, fileArgument } from './shell';
 import type { Style } from './style';
 import { facts } from './table';
 
@@ -34,7 +35,7 @@ export function reportText(report: Report, { outDir, cwd, save }: Surroundings, 
       ],
       ['model', files.model],
       ['report', files.report],
-      ['next', `quantscope layers ${files.report} --sort sqnr`],
+      ['next', commandLine('layers', fileArgument(files.report), '--sort', 'sqnr')],
       ['as a recipe', save],
     ],
     style,

@@ -45,16 +45,21 @@ export function newRecipe(settings: NewRecipe): Recipe {
 
 /** The same as YAML. */
 export function newRecipeText(settings: NewRecipe): string {
-  const examples = EXAMPLES.filter(({ key }) => key !== 'validate' || settings.validate === undefined);
-  const after = ['More that a recipe can say:', ...examples.map(({ text }) => text)].join('\n');
-  return recipeText(newRecipe(settings), commentsFor(settings), after);
+  return explainedRecipe(newRecipe(settings), settings.guessed);
 }
 
-function commentsFor({ model, guessed, torch }: NewRecipe): RecipeComments {
+/** Any recipe as YAML that teaches. @param guessed as in {@link NewRecipe} */
+export function explainedRecipe(recipe: Recipe, guessed: NewRecipe['guessed']): string {
+  const examples = EXAMPLES.filter(({ key }) => recipe[key] === undefined);
+  const after = ['More that a recipe can say:', ...examples.map(({ text }) => text)].join('\n');
+  return recipeText(recipe, commentsFor(recipe, guessed), after);
+}
+
+function commentsFor({ model, framework }: Recipe, guessed: NewRecipe['guessed']): RecipeComments {
   const name = model.slice(model.lastIndexOf('/') + 1);
   return {
     '': `How ${name} is quantized. Run it with \`quantscope run\`; keep it in git beside the model.`,
-    ...(torch === undefined
+    ...(framework !== 'torch'
       ? {
           backend: `Whose rules decide what runs in int8: ${BACKEND_IDS.join(', ')}.`,
           mode: 'static; dynamic: activations at run time; weight-only: smaller, not faster.',

@@ -3,52 +3,80 @@ import * as path from 'node:path';
 import { writeFileAtomic } from '../../core/files';
 import { recipePath } from '../../core/recipeFile';
 import { QuantscopeError } from '../../shared/errors';
-import { newRecipe, newRecipeText, type NewRecipe } from '../../shared/newRecipe';
+import { DEFAULT_SAMPLES, explainedRecipe } from '../../shared/newRecipe';
+import type { Preprocess, PreprocessPreset, Recipe } from '../../shared/recipe';
 import { defineCommand } from '../command';
-import { preprocess, required, text } from '../options';
+import { RECIPE_OPTIONS, RECIPE_USAGE, recipeOf } from '../recipeOptions';
+import { commandLine, fileArgument } from '../shell';
 import { pathFrom } from '../summary';
 import { facts } from '../table';
-import { backend, DATA_HELP } from './shared';
 
 export const init = defineCommand({
   name: 'init',
   summary: "Writes the model's recipe, NAME.quant.yaml, beside it.",
-  usage: 'MODEL --data DIR [--preprocess P] [--backend B]',
+  usage: RECIPE_USAGE,
   positional: { placeholder: 'MODEL', help: 'An ONNX model.' },
-  options: { data: required(text('DIR', `Calibration data. ${DATA_HELP}`)), preprocess: preprocess(), backend },
+  options: RECIPE_OPTIONS,
   run: async ({ files: [model], values }, { cwd, run }) => {
+    const said = recipeOf(model, values);
     const file = recipePath(path.resolve(cwd, model));
     if (await exists(file)) {
       throw new QuantscopeError('usage', `${pathFrom(cwd, file)} exists.`, {
         hint: 'Edit it, or remove it first; `init` overwrites nothing.',
       });
     }
-    const chosen = values.backend ?? 'ort-cpu';
+    const chosen = said.backend ?? 'ort-cpu';
     const inspection = await run('inspect', { model, backend: chosen, baseDir: cwd });
-    const guess = values.preprocess === undefined ? inspection.guess : undefined;
-    const settings: NewRecipe = {
-      model: relativeTo(file, path.resolve(cwd, model)),
-      backend: chosen,
-      data: dataFrom(file, values.data, cwd),
-      preprocess: values.preprocess ?? guess?.preprocess ?? {},
-      guessed: guess?.why,
-    };
-    await writeFileAtomic(file, newRecipeText(settings));
-    const next = `quantscope run ${pathFrom(cwd, file)}`;
+    const guess = said.preprocess === undefined ? inspection.guess : undefined;
+    const recipe = keptRecipe({ ...said, backend: chosen }, said.preprocess ?? guess?.preprocess ?? {}, (named) =>
+      relativeTo(file, path.resolve(cwd, named)),
+    );
+    await writeFileAtomic(file, explainedRecipe(recipe, guess?.why));
     return {
-      json: { path: file, recipe: newRecipe(settings), guessed: guess?.why ?? null },
+      json: { path: file, recipe, guessed: guess?.why ?? null },
       text: (style) =>
         facts(
           [
             ['recipe', pathFrom(cwd, file)],
             ['guessed', guess?.why],
-            ['next', next],
+            ['next', commandLine('run', fileArgument(pathFrom(cwd, file)))],
           ],
           style,
         ),
     };
   },
 });
+
+/** A recipe of the terminal as its file has it: with the defaults that one wants to see, and paths from its folder. */
+function keptRecipe(said: Recipe, preprocess: Preprocess | PreprocessPreset, from: (named: string) => string): Recipe {
+  const { model, backend, mode = 'static', format, calibration, layers, validate } = said;
+  const dataFrom = (data: string | string[]): string | string[] =>
+    typeof data === 'string' ? sourceFrom(data, from) : data.map((each) => sourceFrom(each, from));
+  const nothing = typeof preprocess === 'object' && Object.keys(preprocess).length === 0;
+  return {
+    ...{ model: from(model), backend, mode },
+    ...(format === undefined ? {} : { format }),
+    ...(calibration === undefined
+      ? {}
+      : {
+          calibration: {
+            ...calibration,
+            data: dataFrom(calibration.data),
+            samples: calibration.samples ?? DEFAULT_SAMPLES,
+          },
+        }),
+    ...(nothing ? {} : { preprocess }),
+    ...(layers === undefined ? {} : { layers }),
+    ...(validate === undefined
+      ? {}
+      : {
+          validate: {
+            data: dataFrom(validate.data),
+            ...(validate.labels === undefined ? {} : { labels: from(validate.labels) }),
+          },
+        }),
+  };
+}
 
 async function exists(file: string): Promise<boolean> {
   return access(file).then(
@@ -60,10 +88,13 @@ async function exists(file: string): Promise<boolean> {
 /** Recipes travel with their folder, so their paths are relative and have `/` on every system. */
 function relativeTo(recipe: string, file: string): string {
   const relative = path.relative(path.dirname(recipe), file);
-  // Another drive.
-  return path.isAbsolute(relative) ? file : relative.replaceAll('\\', '/');
+  // Another drive. Elsewhere than on Windows a backslash is a letter, and escapes one in a glob.
+  return path.isAbsolute(relative) ? file : relative.replaceAll(path.sep, '/');
 }
 
-function dataFrom(recipe: string, data: string, cwd: string): string {
-  return data === 'synthetic' ? data : relativeTo(recipe, path.resolve(cwd, data)) || '.';
+/** A folder of the name of the keyword stays a folder. */
+function sourceFrom(data: string, from: (named: string) => string): string {
+  if (data === 'synthetic') return data;
+  const relative = from(data);
+  return relative === '' ? '.' : relative === 'synthetic' ? './synthetic' : relative;
 }

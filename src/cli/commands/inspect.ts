@@ -9,6 +9,7 @@ import { countStrip, operator, reasonLegend, STATUS_WORDS, statusWord } from '..
 import type { Style } from '../style';
 import { warningLines } from '../summary';
 import { facts, table, type Column } from '../table';
+import { commandLine, fileArgument } from '../shell';
 import { backend, jobOptions } from './shared';
 
 export const inspect = defineCommand({
@@ -22,7 +23,9 @@ export const inspect = defineCommand({
     const isRecipe = /\.ya?ml$/i.test(model);
     const target = isRecipe ? await recipeTarget(path.resolve(cwd, model)) : { model, baseDir: cwd };
     const inspection = await run('inspect', { ...target, ...chosen }, { trusted: values.trust });
-    const next = isRecipe ? `quantscope run ${printable(model)}` : `quantscope quantize ${printable(model)} --data DIR`;
+    const next = isRecipe
+      ? commandLine('run', fileArgument(model))
+      : commandLine('quantize', fileArgument(model), '--data', 'DIR');
     return { json: inspection, text: (style) => inspectionText(inspection, model, next, style) };
   },
 });
