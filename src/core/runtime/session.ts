@@ -3,6 +3,7 @@
  * onnxruntime-node, so that errors, tensors and options have one shape everywhere else.
  */
 
+import './silence';
 import * as ort from 'onnxruntime-node';
 import { QuantscopeError } from '../../shared/errors';
 import type { OnnxModel } from '../onnx/model';

@@ -1,3 +1,4 @@
+import './silence';
 import { env } from 'onnxruntime-node';
 
 /** The runtime whose kernels everything is measured with. */
