@@ -79,7 +79,9 @@ function accuracyText({ accuracy }: Report): string | undefined {
     ...pair('top-5', accuracy.top5),
     ...(accuracy.agreement === null ? [] : [`same class ${percent(accuracy.agreement)}`]),
   ];
-  return parts.length === 0 ? undefined : `${parts.join(', ')}, on ${plural(accuracy.samples, 'sample')}`;
+  const { labelled, samples } = accuracy;
+  const of = `on ${plural(samples, 'sample')}${labelled === undefined ? '' : `, of which ${labelled} have a label`}`;
+  return parts.length === 0 ? undefined : `${parts.join(', ')}, ${of}`;
 }
 
 function worstOutput({ outputs }: Report): string | undefined {

@@ -32,6 +32,24 @@ export async function readLabels(file: string): Promise<Labels> {
 }
 
 /**
+ * The labels of a set of samples.
+ * @throws `labels-invalid` also where no sample has one, and what {@link readLabels} throws
+ */
+export async function readLabelsFor(file: string, ids: readonly string[]): Promise<Labels> {
+  const labels = await readLabels(file);
+  if (ids.some((id) => labels.find(id) !== undefined)) return labels;
+  const example = ids[0] === undefined ? '' : `: ${ids[0]}, for one, has none`;
+  throw new QuantscopeError('labels-invalid', `No sample has a label in ${file}${example}.`);
+}
+
+/** @throws `labels-invalid` where a label has no class among so many */
+export function checkClasses(labels: Labels, classes: number, output: string): void {
+  if (labels.highest < classes) return;
+  const message = `The labels go up to class ${labels.highest}, but ${output} has only ${classes} classes.`;
+  throw new QuantscopeError('labels-invalid', message);
+}
+
+/**
  * Blank lines, a byte order mark and Windows line ends are passed over; `\` in a path means `/`.
  * @param name of the file, for messages
  * @throws `labels-invalid` for lines of another form, for a file that is labelled twice, and for no label at all

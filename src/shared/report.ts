@@ -100,6 +100,8 @@ export interface SourceLine {
 
 export interface AccuracyReport {
   readonly samples: number;
+  /** Samples with a label, which top-1 and top-5 are of; left out where all have one, or none. */
+  readonly labelled?: number;
   /** Percent; `null` without labels. */
   readonly top1: { readonly fp32: number; readonly int8: number } | null;
   readonly top5: { readonly fp32: number; readonly int8: number } | null;

@@ -5,14 +5,14 @@ import { z } from 'zod';
 import { pairedRatio, summarize } from '../core/benchmark/statistics';
 import type { Dataset } from '../core/data/types';
 import { Classification, classScores } from '../core/evaluate/classification';
-import { readLabels } from '../core/labels';
+import { checkClasses, readLabelsFor } from '../core/labels';
 import type { JobContext } from '../core/pipeline/types';
 import type { Recipe } from '../shared/recipe';
 import type { AccuracyReport, LatencyReport } from '../shared/report';
 import { outputsEventSchema, timesSchema, type Scores } from './protocol';
 import type { TorchWorker } from './worker';
 
-/** `null` where the first output is no classification. */
+/** `null` where the first output is no classification. @throws `labels-invalid` where labels and samples or classes do not fit */
 export async function measureAccuracy(
   worker: TorchWorker,
   dataset: Dataset,
@@ -21,9 +21,10 @@ export async function measureAccuracy(
   { signal }: JobContext,
 ): Promise<AccuracyReport | null> {
   const file = recipe.validate?.labels;
-  const labels = file === undefined ? undefined : await readLabels(path.resolve(baseDir, file));
+  const labels = file === undefined ? undefined : await readLabelsFor(path.resolve(baseDir, file), dataset.ids);
   const classification = new Classification();
   const unclassified: string[] = [];
+  let classes = Infinity;
   await worker.ask(z.unknown(), {
     method: 'evaluate',
     params: { total: dataset.count },
@@ -32,10 +33,15 @@ export async function measureAccuracy(
       if (event.event !== 'outputs') return;
       const { sample, fp32, int8 } = outputsEventSchema.parse(event);
       const reference = scoresOf(fp32);
-      if (reference === undefined) unclassified.push(sample);
-      else classification.add(sample, reference, scoresOf(int8), labels?.find(sample));
+      if (reference === undefined) {
+        unclassified.push(sample);
+        return;
+      }
+      classes = Math.min(classes, reference.length);
+      classification.add(sample, reference, scoresOf(int8), labels?.find(sample));
     },
   });
+  if (labels !== undefined && unclassified.length === 0) checkClasses(labels, classes, 'the model');
   return unclassified.length > 0 ? null : classification.result();
 }
 

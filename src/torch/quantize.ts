@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import * as path from 'node:path';
+import { labelWarnings } from '../core/pipeline/accuracy';
 import { StageClock } from '../core/pipeline/stageClock';
 import type { JobContext, QuantizeJob } from '../core/pipeline/types';
 import { writeFileAtomic } from '../core/files';
@@ -138,7 +139,7 @@ class TorchRun {
       context: this.#context,
     });
     const exported = recipe.torch?.onnx === true ? await exportOnnx(worker, onnx) : [];
-    const warnings = [...mismatchWarnings(this.#settings), ...saved, ...exported];
+    const warnings = [...mismatchWarnings(this.#settings), ...labelWarnings(accuracy), ...saved, ...exported];
     const report = makeReport({
       job: this.#job,
       settings: this.#settings,

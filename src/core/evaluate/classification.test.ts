@@ -81,6 +81,7 @@ describe('accuracy', () => {
     both.add('d', [0, 3, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0], undefined);
     assert.deepEqual(both.result(), {
       samples: 4,
+      labelled: 3,
       top1: { fp32: 200 / 3, int8: 100 / 3 },
       top5: { fp32: 100, int8: 100 },
       agreement: 50,

@@ -108,8 +108,10 @@ export class Classification {
   result(): AccuracyReport {
     const paired = this.#fp32.samples > 0 && this.#fp32.samples === this.#int8.samples;
     const [five32, five8] = [this.#fp32.top5, this.#int8.top5];
+    const labelled = this.#fp32.samples;
     return {
       samples: this.#samples,
+      ...(paired && labelled < this.#samples ? { labelled } : {}),
       top1: paired ? { fp32: this.#fp32.top1, int8: this.#int8.top1 } : null,
       top5: paired && five32 !== null && five8 !== null ? { fp32: five32, int8: five8 } : null,
       agreement: this.#compared === 0 ? null : percent(this.#agreed, this.#compared),

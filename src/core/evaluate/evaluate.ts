@@ -5,7 +5,7 @@ import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { EvaluateInput, Evaluation } from '../../shared/evaluation';
 import { preprocessOf } from '../../shared/recipe';
 import { openDataset } from '../data/dataset';
-import { readLabels, type Labels } from '../labels';
+import { checkClasses, readLabelsFor, type Labels } from '../labels';
 import type { JobContext } from '../pipeline/types';
 import { RateMeter } from '../rate';
 import { openSession, type Session } from '../runtime/session';
@@ -21,7 +21,6 @@ import { classScores, TopK } from './classification';
 export async function evaluate(input: EvaluateInput, context: JobContext = {}): Promise<Evaluation> {
   const { signal } = context;
   const resolve = (file: string): string => path.resolve(input.baseDir, file);
-  const labels = await readLabels(resolve(input.labels));
   const model = resolve(input.model);
   const session = await openSession(model, context.threads === undefined ? {} : { threads: context.threads });
   try {
@@ -31,11 +30,8 @@ export async function evaluate(input: EvaluateInput, context: JobContext = {}): 
       ...(input.samples === undefined ? {} : { samples: input.samples }),
       trusted: context.trusted === true,
     });
+    const labels = await readLabelsFor(resolve(input.labels), dataset.ids);
     const labelled = dataset.ids.filter((id) => labels.find(id) !== undefined).length;
-    if (labelled === 0) {
-      const example = `${dataset.ids[0] ?? ''}, for one, has none`;
-      throw new QuantscopeError('labels-invalid', `No sample has a label in ${input.labels}: ${example}.`);
-    }
     const progress = new RateMeter('evaluate', labelled, context.onProgress);
     const topK = new TopK();
     let chosen: { readonly name: string; readonly classes: number } | undefined;
@@ -93,10 +89,7 @@ function chooseOutput(
   const fitting = candidates.find(({ classes }) => classes > labels.highest);
   if (fitting !== undefined) return fitting;
   const [widest] = candidates.toSorted((a, b) => b.classes - a.classes);
-  if (widest !== undefined) {
-    const message = `The labels go up to class ${labels.highest}, but "${widest.name}" has only ${widest.classes} classes.`;
-    throw new QuantscopeError('labels-invalid', message);
-  }
+  if (widest !== undefined) checkClasses(labels, widest.classes, `"${widest.name}"`);
   const shapes = session.outputs.map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`).join(', ');
   throw new QuantscopeError('data-invalid', `No output of the model holds class scores: ${shapes}.`, {
     hint: '`evaluate` is for classifiers: one output with one score for every class.',

@@ -22,7 +22,7 @@ import { RUNTIME } from '../runtime/version';
 import { removeStaleTemporaries } from '../staleFiles';
 import { TOOL, VERSION } from '../version';
 import { verify } from '../verify/verify';
-import { measureAccuracy, openValidation, type Accuracy } from './accuracy';
+import { labelWarnings, measureAccuracy, openValidation, type Accuracy } from './accuracy';
 import { calibrate, type Calibration } from './calibration';
 import { prepare, type Prepared } from './prepare';
 import { rangesOf } from './ranges';
@@ -52,6 +52,8 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
 
   const warnings: string[] = [];
   const dataset = await openCalibrationData(job, prepared, watched);
+  // Before the long part: data or labels that cannot be read fail at once.
+  const validation = await openValidation(recipe, prepared.inputs, baseDir, watched);
   const calibration = await measure(dataset, job, prepared, outDir, watched);
   const { ranges, dead } = rangesOf(prepared, calibration.stats);
   if (dead.length > 0)
@@ -75,8 +77,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
   warnings.push(...conversion.warnings);
 
   stages.enter('verify');
-  const validation = await openValidation(recipe, prepared.inputs, baseDir, watched);
-  const feeds = await firstFeeds(validation ?? dataset);
+  const feeds = await firstFeeds(validation?.dataset ?? dataset);
   const verification = await verify({
     fp32: prepared.model,
     conversion,
@@ -88,18 +89,13 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
 
   stages.enter('analyze');
   const analysis = await analyzeErrors(job, prepared, conversion, watched);
-  const judged = validation ?? dataset;
+  const judged = validation ?? (dataset === undefined ? undefined : { dataset, labels: undefined });
   stages.enter('evaluate');
   const accuracy: Accuracy =
     judged === undefined
       ? { report: null, skipped: [] }
-      : await measureAccuracy(
-          { fp32: prepared.model, int8: conversion.model },
-          judged,
-          recipe.validate?.labels,
-          baseDir,
-          watched,
-        );
+      : await measureAccuracy({ fp32: prepared.model, int8: conversion.model }, judged, watched);
+  warnings.push(...labelWarnings(accuracy.report));
   stages.enter('benchmark');
   const latency = feeds === undefined ? null : await latencyOf(prepared, conversion, feeds, watched);
   throwIfCancelled(context.signal);

@@ -13,7 +13,7 @@ import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
 import type { Dataset, Feeds } from '../data/types';
 import { argmax, classScores } from '../evaluate/classification';
-import { readLabels } from '../labels';
+import { readLabelsFor } from '../labels';
 import { serializeModel, type OnnxModel } from '../onnx/model';
 import { calibrate } from '../pipeline/calibration';
 import { macsOf } from '../pipeline/macs';
@@ -135,7 +135,7 @@ export class Trials {
       trusted: context.trusted === true,
     });
     const file = recipe.validate?.labels;
-    const labels = file === undefined ? undefined : await readLabels(path.resolve(baseDir, file));
+    const labels = file === undefined ? undefined : await readLabelsFor(path.resolve(baseDir, file), dataset.ids);
     const session = await openSession(prepared.model, threadsOf(context));
     const references: Reference[] = [];
     let room = FEEDS_CAP_BYTES;
