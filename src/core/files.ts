@@ -1,38 +1,85 @@
 /** Writing files so that a reader only ever sees the old content or the whole new one. */
 
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { toQuantscopeError } from '../shared/errors';
 import { temporaryName } from './staleFiles';
 
-/**
- * Replaces `file` by what `fill` writes: into a temporary file of the same folder (a rename is
- * atomic only within one file system), flushed to the disk, then renamed. On any failure the
- * temporary file is removed and `file` is as it was.
- * @throws `disk-full`, `file-not-found` for a missing folder, `file-unwritable`
- */
-export async function replaceFile<T>(file: string, fill: (handle: FileHandle) => Promise<T>): Promise<T> {
-  const temporary = temporaryName(file);
-  try {
+/** Files on their way: each stands under a temporary name beside the one that it will replace. */
+export class FileSet {
+  readonly #names = new Map<string, string>();
+
+  /**
+   * A name to write to for whoever cannot be handed a file, in the folder of `file`: a rename is atomic only within one
+   * file system. What stands there at the end replaces `file`; where nothing does, `file` stays.
+   */
+  reserve(file: string): string {
+    const temporary = this.#names.get(file) ?? temporaryName(file);
+    this.#names.set(file, temporary);
+    return temporary;
+  }
+
+  /** Flushed to the disk. */
+  async fill<T>(file: string, write: (handle: FileHandle) => Promise<T>): Promise<T> {
     // `wx`: never write through a file or link that happens to have the name.
-    const handle = await open(temporary, 'wx');
-    let result: T;
+    const handle = await open(this.reserve(file), 'wx');
     try {
-      result = await fill(handle);
+      const result = await write(handle);
       await handle.sync();
+      return result;
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
-    return result;
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw toQuantscopeError(error, 'file-unwritable');
+  }
+
+  async write(file: string, content: Uint8Array | string): Promise<void> {
+    await this.fill(file, (handle) => handle.writeFile(content));
+  }
+
+  /** In the order in which they came. */
+  async rename(): Promise<void> {
+    for (const [file, temporary] of this.#names) if (await exists(temporary)) await rename(temporary, file);
+  }
+
+  async discard(): Promise<void> {
+    for (const temporary of this.#names.values()) await rm(temporary, { force: true }).catch(() => undefined);
   }
 }
 
-/** {@link replaceFile} with content that is already in memory. */
+/** `ENOSPC` and its like, which Node's own errors, `ERR_…`, are none of. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^E[A-Z0-9]+$/.test(String(error.code));
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Replaces files together: only when `work` has written all of them they get their names. On any failure what was
+ * written is removed, and every file is as it was.
+ * @throws `disk-full`, `file-not-found` for a missing folder, `file-unwritable`, and what `work` throws
+ */
+export async function replaceFiles<T>(work: (files: FileSet) => Promise<T>): Promise<T> {
+  const files = new FileSet();
+  try {
+    const result = await work(files);
+    await files.rename();
+    return result;
+  } catch (error) {
+    await files.discard();
+    throw isSystemError(error) ? toQuantscopeError(error, 'file-unwritable') : error;
+  }
+}
+
+/** {@link replaceFiles} with one file that `fill` writes. */
+export async function replaceFile<T>(file: string, fill: (handle: FileHandle) => Promise<T>): Promise<T> {
+  return replaceFiles((files) => files.fill(file, fill));
+}
+
+/** {@link replaceFiles} with one whose content is already in memory. */
 export async function writeFileAtomic(file: string, content: Uint8Array | string): Promise<void> {
-  await replaceFile(file, async (handle) => {
-    await handle.writeFile(content);
-  });
+  await replaceFiles((files) => files.write(file, content));
 }

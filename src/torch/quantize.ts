@@ -2,15 +2,15 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import * as path from 'node:path';
 import { labelWarnings } from '../core/pipeline/accuracy';
 import { StageClock } from '../core/pipeline/stageClock';
 import type { JobContext, QuantizeJob } from '../core/pipeline/types';
-import { writeFileAtomic } from '../core/files';
+import { replaceFiles } from '../core/files';
 import { REPORT_FILE } from '../core/reportFile';
 import { resultsFolder } from '../core/resultsFolder';
-import { removeStaleTemporaries, temporaryName } from '../core/staleFiles';
+import { removeStaleTemporaries } from '../core/staleFiles';
 import { throwIfCancelled } from '../shared/errors';
 import type { Report } from '../shared/report';
 import { openData } from './data';
@@ -78,24 +78,19 @@ class TorchRun {
     await mkdir(runs, { recursive: true });
     for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
     const target = path.join(outDir, `${name}.int8.pt`);
-    const temporary = temporaryName(target);
     const onnx = path.join(outDir, `${name}.int8.onnx`);
-    const temporaryOnnx = temporaryName(onnx);
-    try {
-      const { report, script } = await this.#measure(temporary, target, temporaryOnnx);
+    return replaceFiles(async (files) => {
+      const [written, exported] = [files.reserve(target), files.reserve(onnx)];
+      const { report, script } = await this.#measure(written, target, exported);
       throwIfCancelled(this.#context.signal);
-      await rename(temporary, target);
-      // Of an earlier run, it would not be the model of this report.
-      await rm(onnx, { force: true });
-      if (existsSync(temporaryOnnx)) await rename(temporaryOnnx, onnx);
       const text = `${JSON.stringify(report, null, 1)}\n`;
-      await writeFileAtomic(path.join(outDir, 'reproduce.py'), script);
-      await writeFileAtomic(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
-      await writeFileAtomic(path.join(outDir, REPORT_FILE), text);
+      await files.write(path.join(outDir, 'reproduce.py'), script);
+      await files.write(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
+      await files.write(path.join(outDir, REPORT_FILE), text);
+      // Of an earlier run, it would not be the model of this report.
+      if (!existsSync(exported)) await rm(onnx, { force: true });
       return report;
-    } finally {
-      for (const file of [temporary, temporaryOnnx]) await rm(file, { force: true });
-    }
+    });
   }
 
   async #measure(

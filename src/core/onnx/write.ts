@@ -9,7 +9,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { QuantscopeError } from '../../shared/errors';
-import { replaceFile, writeFileAtomic } from '../files';
+import { replaceFiles, type FileSet } from '../files';
 import { bytesPerElement, elementCount } from '../tensor';
 import { subgraphs } from './attributes';
 import { resolveExternal } from './externalData';
@@ -52,10 +52,16 @@ export interface WriteOptions {
 }
 
 /**
- * Writes a model to `file`, each file atomically and the data before the model that names it.
+ * Writes a model to `file`, the model and its data together.
  * @throws `disk-full`, `file-unwritable`, `file-not-found`, `model-too-large`, `external-data-*`
  */
-export async function writeModel(
+export async function writeModel(file: string, model: OnnxModel, options?: WriteOptions): Promise<WrittenModel> {
+  return replaceFiles((files) => addModel(files, file, model, options));
+}
+
+/** {@link writeModel} as a part of what is written together. */
+export async function addModel(
+  files: FileSet,
   file: string,
   model: OnnxModel,
   { embeddedLimit = EMBEDDED_LIMIT }: WriteOptions = {},
@@ -65,14 +71,14 @@ export async function writeModel(
   const external = tensors.some(isExternal) || embedded > embeddedLimit;
   if (!external) {
     const bytes = serializeModel(model);
-    await writeFileAtomic(file, bytes);
+    await files.write(file, bytes);
     return { files: [{ path: file, bytes: bytes.length }], sha256: sha256Of(bytes) };
   }
   const dataFile = `${file}.data`;
   const copy = cloneModel(model);
-  const size = await replaceFile(dataFile, (handle) => moveTensors(copy, handle, path.basename(dataFile)));
+  const size = await files.fill(dataFile, (handle) => moveTensors(copy, handle, path.basename(dataFile)));
   const bytes = serializeModel(copy);
-  await writeFileAtomic(file, bytes);
+  await files.write(file, bytes);
   return {
     files: [
       { path: file, bytes: bytes.length },

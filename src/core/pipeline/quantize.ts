@@ -13,9 +13,9 @@ import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
 import type { Dataset, Feeds } from '../data/types';
-import { writeFileAtomic } from '../files';
+import { replaceFiles } from '../files';
 import { opsetVersion } from '../onnx/model';
-import { writeModel } from '../onnx/write';
+import { addModel, type WrittenModel } from '../onnx/write';
 import { baseOf, REPORT_FILE, RUNS_FOLDER } from '../reportFile';
 import { resultsFolder } from '../resultsFolder';
 import { RUNTIME } from '../runtime/version';
@@ -101,9 +101,8 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
   throwIfCancelled(context.signal);
 
   const file = path.join(outDir, `${name}.int8.onnx`);
-  const written = await writeModel(file, conversion.model);
   const layers = layerReports({ prepared, conversion, stats: calibration.stats, verification, analysis });
-  const report: Report = {
+  const reportOf = (written: WrittenModel): Report => ({
     version: REPORT_VERSION,
     tool: TOOL,
     created: new Date().toISOString(),
@@ -145,12 +144,16 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
     matched: analysis?.matched ?? 0,
     seconds: stages.finish(),
     warnings,
-  };
-  const text = `${JSON.stringify(report, null, 1)}\n`;
+  });
   await mkdir(runs, { recursive: true });
-  await writeFileAtomic(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
-  await writeFileAtomic(path.join(outDir, REPORT_FILE), text);
-  return report;
+  // Together: a report is of the model beside it.
+  return replaceFiles(async (files) => {
+    const report = reportOf(await addModel(files, file, conversion.model));
+    const text = `${JSON.stringify(report, null, 1)}\n`;
+    await files.write(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
+    await files.write(path.join(outDir, REPORT_FILE), text);
+    return report;
+  });
 }
 
 async function openCalibrationData(
