@@ -12,14 +12,20 @@ const next = random(17);
 const values = (dims: readonly number[]): Tensor<'float32'> =>
   randomTensor('float32', dims, next, 2) as Tensor<'float32'>;
 
-/** LayerNormalization → two products; one of them → Relu → Gemm with a transposed weight → GELU by its parts → MatMul. */
+/** LayerNormalization → two products; one of them → Relu → Gemm with a transposed weight → a gain and a GELU by its parts → MatMul. */
 function chain(): OnnxModel {
   return buildModel({
     opset: 17,
     inputs: { x: [2, 3, 4] },
     constants: {
       ...{ gamma: values([4]), beta: values([4]), wq: values([4, 6]), w1: values([4, 5]), b1: values([5]) },
-      ...{ w2: values([7, 5]), b2: values([7]), w3: values([7, 3]), half: f32([], [0.5]), one: f32([1], [1]) },
+      ...{
+        w2: values([7, 5]),
+        b2: values([7]),
+        w3: values([7, 3]),
+        half: f32([1, 7], new Array<number>(7).fill(0.5)),
+        one: f32([1], [1]),
+      },
       rows: i64([2], [-1, 5]),
     },
     nodes: [
@@ -118,11 +124,12 @@ describe('smoothing', () => {
     ['an input of the model', [node('MatMul', ['x', 'w'], ['y'])], ['y']],
     ['a sigmoid', [norm, node('Sigmoid', ['n'], ['s']), node('MatMul', ['s', 'w'], ['y'])], ['y']],
     ['a weight that is computed', [norm, node('Transpose', ['x'], ['xt']), node('MatMul', ['n', 'xt'], ['y'])], ['y']],
+    ['one number for all channels', [node('Mul', ['x', 'half'], ['s']), node('MatMul', ['s', 'w'], ['y'])], ['y']],
     ['a residual', [norm, node('Add', ['n', 'x'], ['s']), node('MatMul', ['s', 'w'], ['y'])], ['y']],
   ];
   for (const [name, nodes, outputs] of cases) {
     test(`stops at ${name}`, () => {
-      const constants = { gamma: values([4]), w: values([4, 3]) };
+      const constants = { gamma: values([4]), w: values([4, 3]), half: f32([], [0.5]) };
       assert.deepEqual(
         smoothableTensors(buildModel({ opset: 17, inputs: { x: [2, 4] }, constants, nodes, outputs })),
         [],

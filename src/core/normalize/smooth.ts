@@ -192,20 +192,19 @@ function both(first: Edit[] | undefined, second: Edit[] | undefined): Edit[] | u
   return first === undefined || second === undefined ? undefined : [...first, ...second];
 }
 
-/** A constant with one value for each place of the last axis, or one for all of them. */
+/**
+ * A constant with one value for each channel. Not one number for all of them: that is mostly a part of an activation
+ * that the runtime knows as a whole, such as the half of a GELU, and would no longer find.
+ */
 function vectorEdit(graph: Graph, node: NodeProto, index: number, channels: number, power: 1 | -1): Edit[] | undefined {
-  const dims = floats(graph, node.input[index])?.dims;
-  const isVector = dims?.every((dim, axis) => dim === 1 || (axis === dims.length - 1 && dim === channels));
-  if (isVector !== true) return undefined;
-  const apply: Edit['apply'] = (constant, scales) => {
-    const shape = [...constant.dims.slice(0, -1), channels];
-    const at = (c: number): number => constant.data[constant.data.length === 1 ? 0 : c]!;
-    return makeTensor(
+  const constant = floats(graph, node.input[index]);
+  if (constant?.dims.at(-1) !== channels || constant.data.length !== channels) return undefined;
+  const apply: Edit['apply'] = ({ dims, data }, scales) =>
+    makeTensor(
       'float32',
-      shape,
-      Float32Array.from(scales, (s, c) => at(c) * s ** power),
+      dims,
+      data.map((value, c) => value * scales[c]! ** power),
     );
-  };
   return [{ node, index, apply }];
 }
 
