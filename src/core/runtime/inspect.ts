@@ -12,7 +12,7 @@ import {
   ValueInfoProtoSchema,
   type ValueInfoProto,
 } from '../onnx/generated/onnx_pb';
-import { cloneModel, graphOf, parseModel, type OnnxModel } from '../onnx/model';
+import { cloneModel, graphOf, parseModel, shallow, type OnnxModel } from '../onnx/model';
 import { dataTypeOf } from '../onnx/tensorProto';
 import type { ElementType } from '../tensor';
 import { openSession, type Feeds, type OptimizationLevel, type SessionOptions, type TensorInfo } from './session';
@@ -97,7 +97,7 @@ export async function profileKernels(
   options: { readonly level: OptimizationLevel; readonly runs: number; readonly threads: number },
 ): Promise<KernelTime[]> {
   return inTemporaryFolder(async (folder) => {
-    const session = await openSession(model, {
+    const session = await openSession(withPlainNames(model), {
       level: options.level,
       threads: options.threads,
       profilePrefix: path.join(folder, 'profile'),
@@ -121,14 +121,30 @@ interface ProfileEvent {
   readonly args?: { readonly op_name?: string };
 }
 
+/** What JSON wants escaped and the profiler writes as it is (onnxruntime 1.30). */
+const UNESCAPED = /["\\\p{Cc}]/gu;
+/** A character by its number, between two for private use: names that the optimizer makes of others keep it. */
+const WRITTEN = /\ue000([0-9a-f]+)\ue001/g;
+
+/** The model with node names that the profiler's file can hold; {@link kernelTimes} reads them back. */
+function withPlainNames(model: OnnxModel): OnnxModel {
+  const written = (name: string): string =>
+    name.replaceAll(UNESCAPED, (character) => `\ue000${character.charCodeAt(0).toString(16)}\ue001`);
+  if (graphOf(model).node.every(({ name }) => written(name) === name)) return model;
+  const copy = cloneModel(model);
+  const graph = graphOf(copy);
+  graph.node = graph.node.map((node) => shallow(node, { name: written(node.name) }));
+  return copy;
+}
+
 /** The profile is a list of trace events; a kernel is `NODE_kernel_time`. Its first run is the warm-up. */
 function kernelTimes(json: string, runs: number): KernelTime[] {
-  const events = (JSON.parse(json) as ProfileEvent[]).filter(
-    (e) => e.cat === 'Node' && e.name?.endsWith('_kernel_time') === true,
-  );
+  const events = eventsOf(json).filter((e) => e.cat === 'Node' && e.name?.endsWith('_kernel_time') === true);
   const times = new Map<string, { op: string; durations: number[] }>();
   for (const { name = '', args, dur = 0 } of events) {
-    const node = name.slice(0, -'_kernel_time'.length);
+    const node = name
+      .slice(0, -'_kernel_time'.length)
+      .replaceAll(WRITTEN, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
     const entry = times.get(node) ?? { op: args?.op_name ?? '', durations: [] };
     entry.durations.push(dur);
     times.set(node, entry);
@@ -145,5 +161,14 @@ async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promis
     return await use(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Empty for a file that is no JSON, as names inside of subgraphs may make it: then there are no times. */
+function eventsOf(json: string): readonly ProfileEvent[] {
+  try {
+    return JSON.parse(json) as ProfileEvent[];
+  } catch {
+    return [];
   }
 }
