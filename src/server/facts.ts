@@ -16,6 +16,7 @@ import { toQuantscopeError } from '../shared/errors';
 import { FINDING_FILES } from '../shared/findings';
 import type { Report } from '../shared/report';
 import type { Framework } from '../shared/resultsSuffix';
+import { isInPackage, loaderFile } from '../shared/torchLoader';
 import type { Culprits } from '../shared/verdicts';
 import { readStructure, type ModelStructure } from './modelStructure';
 import type { LooseRecipe } from './recipeText';
@@ -264,12 +265,13 @@ export function dataPaths({ calibration, validate, framework, torch }: LooseReci
   const sources = [calibration?.data, validate?.data].flat();
   const weights = framework === 'torch' ? torch?.weights : undefined;
   return [...sources, validate?.labels, weights].filter(
-    (source) => source !== undefined && source !== SYNTHETIC,
+    (source) => source !== undefined && source !== SYNTHETIC && !(framework === 'torch' && isInPackage(source)),
   ) as string[];
 }
 
 async function pathStates(folder: string, recipe: LooseRecipe): Promise<Map<string, PathState>> {
-  const states = dataPaths(recipe).map(async (source) => [source, await pathState(source, folder)] as const);
+  const fileOf = (source: string): string => (recipe.framework === 'torch' ? loaderFile(source) : source);
+  const states = dataPaths(recipe).map(async (source) => [source, await pathState(fileOf(source), folder)] as const);
   return new Map(await Promise.all(states));
 }
 

@@ -83,7 +83,7 @@ const sources = z.union([z.string(), z.array(z.string()).min(1)]);
 
 export const calibrationSchema = z.strictObject({
   data: sources.describe(
-    'Folder, glob, .npy, .npz, .pb, .jsonl or .js module, relative to the recipe; or `synthetic` as a last resort.',
+    'Folder, glob, .npy, .npz, .pb, .jsonl or .js module, relative to the recipe; PyTorch also `file.py:loader`; or `synthetic` as a last resort.',
   ),
   samples: positiveInt.optional().describe('How many samples, evenly spread over the data. Default 100.'),
   observer: z.enum(OBSERVERS).optional().describe('What turns the measured values into a range.'),
@@ -233,7 +233,7 @@ export const torchSchema = z
       .describe('For mode qat: `file.py:function`, called with the prepared model. Default: distils the fp32 model.'),
     epochs: positiveInt
       .optional()
-      .describe('For mode qat without `train`: passes over the calibration data. Default 8.'),
+      .describe('For mode qat without `train`: passes over the calibration data. Default 10.'),
     onnx: z
       .boolean()
       .optional()
@@ -242,7 +242,7 @@ export const torchSchema = z
       .number()
       .positive()
       .optional()
-      .describe('For mode qat without `train`: at the start, falling to 0. Default 3e-4.'),
+      .describe('For mode qat without `train`: at the start, falling to 0. Default 5e-4.'),
   })
   .describe('What only PyTorch models have.');
 export type TorchSettings = z.infer<typeof torchSchema>;

@@ -16,6 +16,7 @@ import { openWorker } from './environment';
 import { modelName } from './names';
 import { contestantsSchema, raceSchema, type Loaded } from './protocol';
 import { checkEngine, settingsOf } from './settings';
+import type { TorchWorker } from './worker';
 
 /** One thread, ten runs to warm up, a hundred timed: how the classic recipe of PyTorch measures. */
 const DEFAULTS = { threads: 1, warmup: 10, runs: 100, seed: 0 } as const;
@@ -66,7 +67,7 @@ export async function benchmarkTorch(input: BenchmarkInput, context: JobContext 
         engine: kernels?.engine ?? null,
       },
     });
-    const samples = await exampleOf(inputs, recipe, baseDir, settings.seed, context);
+    const samples = await exampleOf(inputs, recipe, baseDir, settings.seed, worker, context);
     const { warmup, runs, threads } = settings;
     const { entries } = await worker.ask(raceSchema, { method: 'race', params: { warmup, runs, threads }, samples });
     const first = entries[0]?.times ?? [];
@@ -127,9 +128,10 @@ async function exampleOf(
   recipe: Recipe | undefined,
   baseDir: string,
   seed: number,
+  worker: TorchWorker,
   context: JobContext,
 ): Promise<AsyncIterable<Sample> | readonly Sample[]> {
   if (recipe?.calibration === undefined) return [{ id: 'random', feeds: syntheticFeeds(inputs, seed, 0) }];
-  const { calibration } = await openData({ recipe, baseDir }, { inputs }, context);
+  const { calibration } = await openData({ recipe, baseDir }, { inputs }, worker, context);
   return firstOf(calibration, 1, context.signal);
 }

@@ -39,8 +39,9 @@ async function isExecutable(file: string): Promise<boolean> {
 }
 
 /** The command that gives an interpreter what it lacks. */
-export function installCommand(python: string): string {
-  return `${/\s/.test(python) ? `"${python}"` : python} -m pip install torch`;
+export function installCommand(python: string, wanted = 'torch'): string {
+  const quoted = (text: string): string => (/[\s<>]/.test(text) ? `"${text}"` : text);
+  return `${quoted(python)} -m pip install ${quoted(wanted)}`;
 }
 
 /**
@@ -58,7 +59,7 @@ export async function openWorker(
     const check = await worker.ask(checkSchema, { method: 'check' });
     if (check.problem !== null) {
       throw new QuantscopeError('torch-missing', `${check.executable} (Python ${check.python}): ${check.problem}.`, {
-        hint: `Install it with \`${installCommand(check.executable)}\`, or name another interpreter as \`torch: { python: … }\`.`,
+        hint: `Install it with \`${installCommand(check.executable, check.install)}\`, or name another interpreter as \`torch: { python: … }\`.`,
       });
     }
     return { worker, check };

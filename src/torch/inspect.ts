@@ -68,7 +68,7 @@ async function convertOnce(
   const { data, ...observers } = recipe.calibration ?? { data: 'synthetic' };
   const one: Recipe = { ...recipe, calibration: { ...observers, data, samples: 1 } };
   delete one.validate;
-  const { calibration } = await openData({ recipe: one, baseDir }, loaded, context);
+  const { calibration } = await openData({ recipe: one, baseDir }, loaded, worker, context);
   const { prepared } = await prepareModel(worker, recipe, settings, calibration, signal);
   if (settings.mode !== 'dynamic') {
     const samples = calibration.samples(signal);

@@ -1,13 +1,11 @@
 /** Accuracy and latency of the fp32 model beside the int8 model, both in the worker. */
 
-import * as path from 'node:path';
 import { z } from 'zod';
 import { pairedRatio, summarize } from '../core/benchmark/statistics';
 import type { Dataset } from '../core/data/types';
 import { Classification, classScores } from '../core/evaluate/classification';
 import { checkClasses, readLabelsFor } from '../core/labels';
 import type { JobContext } from '../core/pipeline/types';
-import type { Recipe } from '../shared/recipe';
 import type { AccuracyReport, LatencyReport } from '../shared/report';
 import { outputsEventSchema, timesSchema, type Scores } from './protocol';
 import type { TorchWorker } from './worker';
@@ -16,12 +14,10 @@ import type { TorchWorker } from './worker';
 export async function measureAccuracy(
   worker: TorchWorker,
   dataset: Dataset,
-  recipe: Recipe,
-  baseDir: string,
+  labelFile: string | undefined,
   { signal }: JobContext,
 ): Promise<AccuracyReport | null> {
-  const file = recipe.validate?.labels;
-  const labels = file === undefined ? undefined : await readLabelsFor(path.resolve(baseDir, file), dataset.ids);
+  const labels = labelFile === undefined ? undefined : await readLabelsFor(labelFile, dataset.ids);
   const classification = new Classification();
   const unclassified: string[] = [];
   let classes = Infinity;

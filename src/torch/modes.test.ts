@@ -102,6 +102,29 @@ convert(q, inplace=True)`;
   });
 });
 
+describe("a user's own DataLoader", { skip: reason }, () => {
+  test('gives the samples and their classes, in the order in which it drew them', async () => {
+    const more = { calibration: { data: 'modes.py:loader', samples: 12 }, validate: { data: 'modes.py:loader' } };
+    const report = await quantize('plain', 'static', 'images.npy', more);
+    assert.deepEqual([report.calibration?.samples, report.calibration?.data], [12, '12 samples of modes.py:loader']);
+    assert.equal(report.accuracy?.samples, 20);
+    assert.ok(report.accuracy.top1 !== null);
+    const byHand = `
+from torch.ao.quantization import get_default_qconfig_mapping
+from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+q = prepare_fx(modes.plain(), get_default_qconfig_mapping("fbgemm"), (rows[0],))
+torch.manual_seed(0)
+drawn = torch.cat([x for x, _ in modes.loader()])[:12]
+with torch.no_grad():
+    for x in drawn: q(x[None])
+q = convert_fx(q).eval()`;
+    assert.ok(equalsByHand(report, 'images.npy', byHand));
+    assert.ok(reproduces(report, IMAGES));
+    const none = { calibration: { data: 'modes.py:nothing' } };
+    await assert.rejects(quantize('plain', 'static', 'images.npy', none), { message: /modes\.py has no "nothing"/iu });
+  });
+});
+
 describe('TorchScript', { skip: reason }, () => {
   test('the same bits as quantize_jit by hand, its operators, and what it cannot tell', async () => {
     const save = 'import torch, modes; torch.jit.save(torch.jit.script(modes.activated()), "scripted.pt")';

@@ -34,6 +34,8 @@ export const checkSchema = z.object({
   torchao: z.string().nullable(),
   torchvision: z.string().nullable(),
   problem: z.string().nullable(),
+  /** What pip is to install where there is a problem. */
+  install: z.string(),
 });
 /** What an interpreter can do; `problem` is `null` where it can quantize. */
 export type Check = z.infer<typeof checkSchema>;
@@ -65,6 +67,8 @@ export const preparedSchema = z.object({
 
 export type PreparedModel = z.infer<typeof preparedSchema>;
 
+/** What a user's loader gave, and whether each sample had a class. */
+export const gatheredSchema = z.object({ count: z.number(), labelled: z.boolean() });
 export const calibratedSchema = z.object({ samples: z.number() });
 /** The loss on the samples held out, whether it is the least so far, and whether the training is over. */
 export const distilledSchema = z.object({

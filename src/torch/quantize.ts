@@ -102,7 +102,7 @@ class TorchRun {
     const worker = this.#worker;
     const { signal } = this.#context;
     const loaded = await loadModel(worker, this.#job, this.#settings, this.#context.threads);
-    const data = await openData(this.#job, loaded, this.#context);
+    const data = await openData(this.#job, loaded, worker, this.#context);
     this.#stages.enter('plan');
     const { prepared, overrides } = await prepareModel(worker, recipe, this.#settings, data.calibration, signal);
     if (this.#settings.mode !== 'dynamic') {
@@ -125,7 +125,7 @@ class TorchRun {
       samples: data.analysis.samples(signal),
     });
     this.#stages.enter('evaluate');
-    const accuracy = await measureAccuracy(worker, data.judged, recipe, baseDir, this.#context);
+    const accuracy = await measureAccuracy(worker, data.judged, data.labels, this.#context);
     this.#stages.enter('benchmark');
     const latency = await measureLatency(worker);
     this.#stages.enter('verify');

@@ -6,6 +6,7 @@ import { resolvePreprocess } from '../core/data/preprocess';
 import type { Dataset } from '../core/data/types';
 import type { QuantizeJob } from '../core/pipeline/types';
 import { preprocessOf } from '../shared/recipe';
+import { loaderOf } from '../shared/torchLoader';
 import { modelName } from './names';
 import type { Loaded } from './protocol';
 import { trainingOf } from './train';
@@ -29,7 +30,8 @@ export async function reproductionScript(
       model: recipe.model,
       weights: recipe.torch?.weights ?? null,
       data: [recipe.calibration?.data ?? []].flat(),
-      kind: dataset.kind,
+      kind: loaderOf(recipe.calibration?.data) === undefined ? dataset.kind : 'loader',
+      ranks: Object.fromEntries(loaded.inputs.map(({ name, shape }) => [name, shape.length])),
       ids: dataset.ids,
       training: trainingOf(recipe),
       preprocess: images ? resolvePreprocess(preprocessOf(recipe.preprocess), input) : null,

@@ -2,6 +2,8 @@
 
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { z } from 'zod';
@@ -36,6 +38,7 @@ export class TorchWorker {
   readonly #context: JobContext;
   readonly #python: string;
   readonly #printed: string[] = [];
+  readonly #folders: string[] = [];
   readonly #gone: Promise<void>;
   #pending: Pending | undefined;
   #next = 1;
@@ -119,6 +122,13 @@ export class TorchWorker {
     );
   }
 
+  /** A new folder, which goes with the process. */
+  async folder(): Promise<string> {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'quantscope-torch-data-'));
+    this.#folders.push(folder);
+    return folder;
+  }
+
   /** Lets the process end by itself; it has nothing to keep. */
   async close(): Promise<void> {
     this.#context.signal?.removeEventListener('abort', this.#cancel);
@@ -126,6 +136,7 @@ export class TorchWorker {
     const timer = setTimeout(this.#cancel, CLOSE_GRACE_MS);
     await this.#gone;
     clearTimeout(timer);
+    for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
   }
 
   async #send({ id, feeds }: Sample): Promise<void> {

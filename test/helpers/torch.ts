@@ -7,7 +7,7 @@ import * as path from 'node:path';
 import { ensureTorch, type TorchReleaseName } from '../../scripts/torch';
 import type { Recipe } from '../../src/shared/recipe';
 
-const ROOT = path.resolve(__dirname, '../..');
+export const ROOT = path.resolve(__dirname, '../..');
 
 export interface TorchPython {
   readonly python: string;

@@ -15,6 +15,7 @@ def check():
         "torchao": None,
         "torchvision": None,
         "problem": None,
+        "install": "torch",
     }
     if sys.version_info < (3, 8):
         return {**found, "problem": "Python 3.8 or newer is needed"}
@@ -36,8 +37,11 @@ def check():
         found[name] = _version(name)
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (1, 13):
         found["problem"] = f"torch 1.13 or newer is needed; this is {torch.__version__}"
+        found["install"] = "torch>=1.13"
     elif not found["fx"]:
-        found["problem"] = "this torch no longer has torch.ao.quantization"
+        heir = "" if found["torchao"] is None else f"; prepare_pt2e of torchao {found['torchao']} is not driven yet"
+        found["problem"] = f"torch {torch.__version__} no longer has torch.ao.quantization{heir}"
+        found["install"] = "torch<=2.15"
     return found
 
 

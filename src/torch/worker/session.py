@@ -13,6 +13,7 @@ from eager import convert_eager, prepare_eager
 from environment import saturating_engines
 from export import export_onnx
 from failures import During, Failure
+from loaders import loader_rows
 from loading import guess_inputs, load_model, load_object
 from observers import settle
 from prepare import prepare, use_engine
@@ -67,6 +68,25 @@ class Session:
             "threads": torch.get_num_threads(),
             "saturates": saturating_engines(),
         }
+
+    def do_gather(self, reference, base, folder, limit):
+        """Writes the samples of the user's loader into `folder`, a file for each; and their classes, where it has any."""
+        # Torch works without it; who loads data has it.
+        import numpy
+
+        loader, labels, count = load_object(reference, base, "data"), [], 0
+        ranks = {entry["name"]: len(entry["shape"]) for entry in self._inputs}
+        with During("data", reference):
+            for inputs, label in loader_rows(loader, ranks, limit):
+                name = f"{count:06d}.npz"
+                numpy.savez(os.path.join(folder, name), **dict(zip(ranks, [x.numpy() for x in inputs])))
+                count += 1
+                if label is not None:
+                    labels.append(f"{name}\t{label}\n")
+        if count > 0 and len(labels) == count:
+            with open(os.path.join(folder, "labels.tsv"), "w", encoding="utf-8") as file:
+                file.writelines(labels)
+        return {"count": count, "labelled": count > 0 and len(labels) == count}
 
     def do_prepare(self, options):
         """Takes one sample as the example input."""
