@@ -8,8 +8,8 @@ import type { Recipe } from '../shared/recipe';
 import { distilledSchema } from './protocol';
 import type { TorchWorker } from './worker';
 
-const EPOCHS = 8;
-const LEARNING_RATE = 3e-4;
+const EPOCHS = 10;
+const LEARNING_RATE = 5e-4;
 
 export interface Training {
   /** A function of the user's; `null` for distillation. */

@@ -9,6 +9,7 @@ import torch
 import compare
 import eager
 import layers
+import loaders
 import observers
 import qconfigs
 import training as distillation
@@ -79,6 +80,18 @@ _ARRAYS = '''def samples():
     for file in {files!r}:
         for row in np.load(os.path.join(BASE, file)):
             yield [torch.from_numpy(row[None])]
+
+
+'''
+
+_LOADER = '''def load_loader():
+{load}
+
+
+def samples():
+    """The calibration data: lists of input tensors, in the order of the model's inputs."""
+    for inputs, _ in loader_rows(load_loader(), {ranks!r}, {limit}):
+        yield inputs
 
 
 '''
@@ -155,7 +168,7 @@ def script_text(options, changes, facts):
         parts += [_function(eager.FloatIsland)] if changes.islands else []
         parts += [_function(eager.observed_eager)]
     if distils:
-        parts += [_function(compare.first_tensor), _source(distillation)]
+        parts += [_function(compare.copied), _function(compare.first_tensor), _source(distillation)]
     elif mode == "qat":
         parts += [_LOAD_TRAIN.format(load=_import_of(training["train"], "    return {}"))]
     parts.append(_samples(facts))
@@ -260,6 +273,9 @@ def _load(facts):
 def _samples(facts):
     if facts["kind"] == "images" and len(facts["data"]) == 1:
         return _IMAGES.format(preprocess=facts["preprocess"], ids=facts["ids"], folder=facts["data"][0])
+    if facts["kind"] == "loader":
+        load = _import_of(facts["data"][0], "    return {}")
+        return _source(loaders) + _LOADER.format(load=load, ranks=facts["ranks"], limit=len(facts["ids"]))
     if facts["kind"] == "npy":
         return _ARRAYS.format(files=facts["data"])
     return _OTHER.format(message=f"yield the calibration samples of {', '.join(map(str, facts['data']))}")

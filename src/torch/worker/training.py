@@ -5,14 +5,14 @@ import math
 
 import torch
 
-from compare import first_tensor
+from compare import copied, first_tensor
 
 BATCH = 16
-# Every fifth sample is not learned from: on those it is judged which state is best.
+# Every fifth sample, but no more of them than these, is not learned from: on those it is judged which state is best.
 HELD_OUT = 5
 MOST_HELD_OUT = 64
-# As many passes without a better result end the training.
-PATIENCE = 3
+# As many passes without a better result end the training. While the rate is high the loss goes up and down.
+PATIENCE = 5
 
 
 class Distillation:
@@ -30,7 +30,7 @@ class Distillation:
         self._epochs = epochs
         self._epoch = 0
         self._worse = 0
-        self._held_out = None
+        self._held_out = []
         self._best = None, None
 
     def train(self, samples):
@@ -49,50 +49,44 @@ class Distillation:
         self._observe()
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * (1 + math.cos(math.pi * max(0, epoch - 1) / self._epochs)) / 2
-        self._pass(samples, learn=epoch > 0)
+        if epoch == 0:
+            self._hold_out(samples)
+        else:
+            self._learn(samples)
         result = self._judge()
         self._worse = 0 if result["best"] else self._worse + 1
         return {**result, "epoch": epoch, "ended": epoch == self._epochs or self._worse == PATIENCE}
-
-    def _observe(self):
-        observing = torch.ao.quantization.disable_observer if self._frozen else torch.ao.quantization.enable_observer
-        self._student.apply(observing)
-
-    def _pass(self, samples, learn):
-        batch, held_out = [], []
-        for index, (_, inputs) in enumerate(samples):
-            if index % HELD_OUT == 0:
-                if self._held_out is None and len(held_out) < MOST_HELD_OUT:
-                    held_out.append(inputs)
-            elif learn:
-                batch.append(inputs)
-                if len(batch) == BATCH:
-                    self._step(batch)
-                    batch = []
-        if batch:
-            self._step(batch)
-        self._held_out = held_out if self._held_out is None else self._held_out
 
     def finish(self):
         """Goes back to the best state."""
         self._student.load_state_dict(self._best[1])
 
-    def _step(self, batch):
-        inputs = [torch.cat(parts) for parts in zip(*batch)]
-        self._optimizer.zero_grad()
-        self._loss(inputs).backward()
-        self._optimizer.step()
+    def _observe(self):
+        observing = torch.ao.quantization.disable_observer if self._frozen else torch.ao.quantization.enable_observer
+        self._student.apply(observing)
 
-    def _loss(self, inputs):
+    def _hold_out(self, samples):
+        kept = [inputs for index, (_, inputs) in enumerate(samples) if is_held_out(index)]
+        self._held_out = [(inputs, self._wanted(inputs)) for inputs in batches(kept)]
+
+    def _learn(self, samples):
+        for inputs in batches(inputs for index, (_, inputs) in enumerate(samples) if not is_held_out(index)):
+            self._optimizer.zero_grad()
+            self._loss(inputs, self._wanted(inputs)).backward()
+            self._optimizer.step()
+
+    def _wanted(self, inputs):
         with torch.no_grad():
-            wanted = first_tensor(self._teacher(*inputs))
-        found = first_tensor(self._student(*inputs))
+            return first_tensor(self._teacher(*copied(inputs)))
+
+    def _loss(self, inputs, wanted):
+        found = first_tensor(self._student(*copied(inputs)))
         return (found - wanted).square().mean() / wanted.square().mean().clamp(min=1e-12)
 
     def _judge(self):
         self._student.apply(torch.ao.quantization.disable_observer)
         with torch.no_grad():
-            losses = [float(self._loss(inputs)) for inputs in self._held_out]
+            losses = [float(self._loss(inputs, wanted)) for inputs, wanted in self._held_out]
         self._observe()
         loss = sum(losses) / len(losses)
         least, _ = self._best
@@ -100,3 +94,19 @@ class Distillation:
         if better:
             self._best = loss, copy.deepcopy(self._student.state_dict())
         return {"loss": loss, "best": better}
+
+
+def is_held_out(index):
+    return index % HELD_OUT == 0 and index < HELD_OUT * MOST_HELD_OUT
+
+
+def batches(samples):
+    """Lists of inputs, put together along their first dimension."""
+    batch = []
+    for inputs in samples:
+        batch.append(inputs)
+        if len(batch) == BATCH:
+            yield [torch.cat(parts) for parts in zip(*batch)]
+            batch = []
+    if batch:
+        yield [torch.cat(parts) for parts in zip(*batch)]
