@@ -132,13 +132,15 @@ def _load_weights(module, path):
     if not os.path.exists(path):
         raise Failure("not-found", f"there is no file {path}", "torch.weights")
     with During("torch.weights", f"Loading {os.path.basename(path)}"):
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        # Checkpoints of training loops keep the weights beside other things.
-        for key in ("state_dict", "model_state_dict", "model"):
-            if isinstance(state, dict) and isinstance(state.get(key), dict):
-                state = state[key]
-        state = {key[len("module.") :] if key.startswith("module.") else key: value for key, value in state.items()}
-        module.load_state_dict(state)
+        module.load_state_dict(weights_in(torch.load(path, map_location="cpu", weights_only=True)))
+
+
+def weights_in(state):
+    # Checkpoints of training loops keep the weights beside other things.
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    return {key[len("module.") :] if key.startswith("module.") else key: value for key, value in state.items()}
 
 
 class _construction_lines:

@@ -10,6 +10,7 @@ import compare
 import eager
 import layers
 import loaders
+import loading
 import observers
 import qconfigs
 import training as distillation
@@ -42,7 +43,8 @@ _PICKLE = '''    sys.path.insert(0, BASE)
     model = torch.load(os.path.join(BASE, {file!r}), map_location="cpu", weights_only=False)'''
 _TORCHSCRIPT = '''    model = torch.jit.load(os.path.join(BASE, {file!r}), map_location="cpu")'''
 _WEIGHTS = '''
-    model.load_state_dict(torch.load(os.path.join(BASE, {file!r}), map_location="cpu", weights_only=True))'''
+    state = torch.load(os.path.join(BASE, {file!r}), map_location="cpu", weights_only=True)
+    model.load_state_dict(weights_in(state))'''
 
 _IMAGES = '''def samples():
     """The calibration images as the recipe preprocesses them, in the same order."""
@@ -160,6 +162,8 @@ def script_text(options, changes, facts):
             load=_load(facts),
         )
     ]
+    if facts["weights"] is not None:
+        parts.append(_function(loading.weights_in))
     if special:
         parts += [_source(observers), _source(qconfigs)]
     if changes.hidden:
