@@ -4,6 +4,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import * as path from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { graphOf, readModel } from '../../src/core/onnx/model';
+import { writeModel } from '../../src/core/onnx/write';
 import { openSession } from '../../src/core/runtime/session';
 import { removeStaleTemporaries } from '../../src/core/staleFiles';
 import { VERSION } from '../../src/core/version';
@@ -199,6 +201,23 @@ describe('cancelling', { skip: process.platform === 'win32' ? 'there is no SIGIN
       assert.equal(errorCodeOf(result), 'cancelled');
     });
   }
+});
+
+test('weights and data that are no numbers are told of', { skip }, async () => {
+  const { folder, model, out } = workspace();
+  const read = await readModel(model);
+  const weight = graphOf(read).initializer.find(({ dims }) => dims.length === 4)!;
+  weight.rawData.set(new Uint8Array(Float32Array.of(NaN).buffer));
+  await writeModel(model, read);
+  const data = path.join(folder, 'inputs.jsonl');
+  const plane = Array<unknown>(48).fill(Array(48).fill(0.5));
+  const line = JSON.stringify({ image: [Array(3).fill(plane)] });
+  // Infinite as float32.
+  writeFileSync(data, `${line.replace('0.5', '1e99')}\n`);
+  const { warnings } = reportOf(await runCli(['quantize', model, '--data', data, '--out', out, '--json']));
+  const text = warnings.join('\n');
+  assert.match(text, /^Weights of ".+" hold NaN or infinities/m);
+  assert.match(text, /^Calibration saw NaN or infinities in "image"/m);
 });
 
 describe('a model that is none', { skip }, () => {

@@ -25,6 +25,7 @@ import { verify } from '../verify/verify';
 import { labelWarnings, measureAccuracy, openValidation, type Accuracy } from './accuracy';
 import { calibrate, type Calibration } from './calibration';
 import { prepare, type Prepared } from './prepare';
+import { finiteWarnings } from './finite';
 import { rangesOf } from './ranges';
 import { countByStatus, layerReports } from './report';
 import { StageClock } from './stageClock';
@@ -60,7 +61,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
     warnings.push(`Calibration saw no finite value of ${dead.length} tensors: ${dead.slice(0, 5).join(', ')}.`);
   if (dataset?.kind === 'synthetic')
     warnings.push('Calibrated on synthetic data: the ranges are those of random numbers.');
-  warnings.push(...isaWarnings(prepared));
+  warnings.push(...finiteWarnings(prepared, calibration.stats), ...isaWarnings(prepared));
   throwIfCancelled(context.signal);
 
   stages.enter('convert');
