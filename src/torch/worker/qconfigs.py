@@ -65,14 +65,16 @@ def global_mapping(backend, settings, qat=False):
     if not any(value is not None for value in settings.values()):
         return mapping
     ordinary = mapping.global_qconfig
+    # One object for all: torch 1.13 fuses a convolution and its BatchNorm only where theirs are the same.
+    whole = changed(ordinary, settings, backend, qat)
     for kind, qconfig in list(mapping.object_type_qconfigs.items()):
         # Fixed ranges (sigmoid, softmax) and placeholders stay as they are.
         if qconfig is None or qconfig.activation is not ordinary.activation:
             continue
         per_tensor_only = qconfig.weight is not ordinary.weight
-        own = {**settings, "granularity": None} if per_tensor_only else settings
-        mapping.set_object_type(kind, changed(qconfig, own, backend, qat))
-    mapping.set_global(changed(ordinary, settings, backend, qat))
+        own = changed(qconfig, {**settings, "granularity": None}, backend, qat) if per_tensor_only else whole
+        mapping.set_object_type(kind, own)
+    mapping.set_global(whole)
     return mapping
 
 
