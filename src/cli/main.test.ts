@@ -1,9 +1,9 @@
 /** The program as it ships, as a process. */
 
 import assert from 'node:assert/strict';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -52,6 +52,23 @@ describe('the program', () => {
     const { code, stdout, stderr } = await start('inspect', 'nothing.onnx').ended;
     assert.deepEqual([code, stdout], [2, '']);
     assert.match(stderr, /^error file-not-found: /);
+  });
+
+  test('lost output is a failure, a reader that has gone away is none', async (t) => {
+    const child = spawn(process.execPath, [bundles.cli, 'inspect', 'shapes.onnx'], { cwd, stdio: 'pipe' });
+    child.stdout.destroy();
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+    if (!existsSync('/dev/full')) {
+      t.diagnostic('there is no /dev/full, so no disk that is full');
+      return;
+    }
+    for (const args of [['inspect', 'shapes.onnx', '--json'], ['--help']]) {
+      const full = openSync('/dev/full', 'w');
+      const lost = spawnSync(process.execPath, [bundles.cli, ...args], { cwd, stdio: ['ignore', full, 'pipe'] });
+      closeSync(full);
+      assert.equal(lost.status, 3);
+      assert.match(lost.stderr.toString(), /^error disk-full: Standard output cannot be written: .*ENOSPC/);
+    }
   });
 
   test('Ctrl+C cancels with status 130 and leaves nothing running', async () => {

@@ -2,16 +2,26 @@
 
 import { VERSION } from '../core/version';
 import { EngineClient } from '../engine/client';
-import { EXIT } from '../shared/errors';
+import { EXIT, toQuantscopeError, type ExitStatus } from '../shared/errors';
 import { runCli } from './app';
 import { runProgram } from './program';
 import type { LineOutput } from './progressLine';
 
 const DEFAULT_COLUMNS = 80;
 
+/** What is lost on its way out is told after the work was done, and that was for nothing. */
+let lost: ExitStatus | undefined;
+
 function lineOutput(stream: NodeJS.WriteStream): LineOutput {
-  // A reader that has gone away (`| head`) is no failure.
-  stream.on('error', () => undefined);
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader that has gone away (`| head`) is no failure; a full disk is.
+    if (error.code === 'EPIPE' || lost !== undefined) return;
+    lost = EXIT.engineFailure;
+    process.exitCode = lost;
+    const { code, message } = toQuantscopeError(error, 'file-unwritable');
+    if (stream !== process.stderr)
+      process.stderr.write(`error ${code}: Standard output cannot be written: ${message}.\n`);
+  });
   return {
     isTTY: stream.isTTY,
     get columns() {
@@ -41,5 +51,5 @@ void runCli(process.argv.slice(2), {
   serve: runProgram,
 }).then((status) => {
   // Not `process.exit`: what is written to a pipe may not have left yet.
-  process.exitCode = status;
+  process.exitCode = lost ?? status;
 });
