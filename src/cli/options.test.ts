@@ -1,6 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { byteSize, choice, flag, list, parseOptions, preprocess, required, shapes, text, wholeNumber } from './options';
+import {
+  byteSize,
+  choice,
+  flag,
+  list,
+  parseOptions,
+  preprocess,
+  required,
+  shapes,
+  text,
+  threads,
+  wholeNumber,
+} from './options';
 
 const OPTIONS = {
   data: required(text('DIR', '')),
@@ -8,6 +20,7 @@ const OPTIONS = {
   samples: wholeNumber('N', 1, ''),
   exclude: list('SELECTOR', ''),
   preprocess: preprocess(),
+  threads: threads(),
   'memory-cap': byteSize('SIZE', ''),
   shape: shapes(''),
   trust: flag(''),
@@ -54,6 +67,7 @@ describe('options', () => {
   test('choices, numbers and sizes', () => {
     assert.equal(parse('--observer', 'entropy').values.observer, 'entropy');
     refused(['--observer', 'entropi'], /min-max, entropy.*Did you mean "entropy"/);
+    refused(['--threads', '5000'], /--threads must be a whole number of at least 1 and at most \d+, not "5000"/);
     for (const bad of ['0', '1.5', '1e3', 'x', '']) refused(['--samples', bad], /whole number/);
     assert.deepEqual(
       ['512MB', '2GiB', '100', '1.5 kb'].map((size) => parse('--memory-cap', size).values['memory-cap']),

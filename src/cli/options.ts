@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { parse as parseYaml } from 'yaml';
+import { MOST_THREADS } from '../core/runtime/threads';
 import { describeIssues } from '../shared/recipeIssues';
 import { didYouMean } from '../shared/closest';
 import { QuantscopeError, type ErrorCode } from '../shared/errors';
@@ -77,12 +78,23 @@ export function choice<T extends string>(
   });
 }
 
-export function wholeNumber(placeholder: string, smallest: number, help: string): Option<number | undefined> {
+export function wholeNumber(
+  placeholder: string,
+  smallest: number,
+  help: string,
+  largest = Number.MAX_SAFE_INTEGER,
+): Option<number | undefined> {
   return single(placeholder, help, (value, name) => {
     const read = Number(value);
-    if (/^\d+$/.test(value) && Number.isSafeInteger(read) && read >= smallest) return read;
-    throw usage(`--${name} must be a whole number of at least ${smallest}, not "${value}".`);
+    if (/^\d+$/.test(value) && read >= smallest && read <= largest) return read;
+    const most = largest === Number.MAX_SAFE_INTEGER ? '' : ` and at most ${largest}`;
+    throw usage(`--${name} must be a whole number of at least ${smallest}${most}, not "${value}".`);
   });
+}
+
+/** Threads inside one operator, as many as this machine bears. */
+export function threads(help = ''): Option<number | undefined> {
+  return wholeNumber('N', 1, `Threads inside one operator, at most ${MOST_THREADS} here.${help}`, MOST_THREADS);
 }
 
 export function number(placeholder: string, help: string): Option<number | undefined> {

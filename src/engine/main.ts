@@ -9,6 +9,7 @@ import { EXIT, QuantscopeError, toQuantscopeError } from '../shared/errors';
 import { PROTOCOL_VERSION, type JobName } from '../shared/protocol';
 import { typed } from './rpc';
 import { startEngine, type Handler, type Handlers } from './server';
+import { endWithParent } from './watchdog';
 
 /** Where the native binary does not load, every job says so, instead of an engine that never starts. */
 async function loadJobs(): Promise<Handlers> {
@@ -49,6 +50,7 @@ process.on('uncaughtException', die);
 process.on('unhandledRejection', die);
 // The client is gone: nobody is left to work for.
 process.on('disconnect', () => process.exit(EXIT.ok));
+endWithParent();
 // Ctrl+C and the end of a CI job reach every process of the group; the client decides what is cancelled.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 

@@ -5,6 +5,7 @@ import { QuantscopeError } from '../../src/shared/errors';
 import { PROTOCOL_VERSION } from '../../src/shared/protocol';
 import type { Benchmark } from '../../src/shared/benchmark';
 import type { Inspection } from '../../src/shared/inspection';
+import { endWithParent } from '../../src/engine/watchdog';
 import { startEngine, type HandlerContext, type Handlers } from '../../src/engine/server';
 
 let jobs = 0;
@@ -81,6 +82,7 @@ const self = {
   runtime: process.version,
 };
 process.on('disconnect', () => process.exit(0));
+endWithParent();
 startEngine(createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process)), handlers, self, () =>
   process.exit(0),
 );

@@ -9,7 +9,7 @@ import { speedCheck } from '../../shared/findings';
 import { explainSpeed } from '../../shared/slowness';
 import { defineCommand } from '../command';
 import { bytes, milliseconds, number3, plural } from '../../shared/format';
-import { flag, shapes, wholeNumber } from '../options';
+import { flag, shapes, threads, wholeNumber } from '../options';
 import { speedText } from '../speed';
 import type { Style } from '../style';
 import { pathFrom } from '../summary';
@@ -26,7 +26,7 @@ export const benchmark = defineCommand({
     help: 'ONNX models, or PyTorch models and recipes; the others are compared with the first.',
   },
   options: {
-    threads: wholeNumber('N', 1, 'Threads inside one operator. Default 1.'),
+    threads: threads(' Default 1.'),
     warmup: wholeNumber('N', 0, 'Untimed rounds. Default 10.'),
     runs: wholeNumber('N', 1, 'Timed rounds; in each, every model runs once. Default 100.'),
     seed: wholeNumber('N', 0, 'Of the random inputs. Default 0.'),

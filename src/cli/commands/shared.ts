@@ -8,7 +8,7 @@ import { resultsFolder } from '../../core/resultsFolder';
 import { QuantscopeError } from '../../shared/errors';
 import type { JobOptions } from '../../shared/protocol';
 import { BACKEND_IDS } from '../../shared/recipe';
-import { byteSize, choice, flag, wholeNumber } from '../options';
+import { byteSize, choice, flag, threads } from '../options';
 
 export const backend = choice('B', BACKEND_IDS, 'Whose rules decide what runs in int8.', 'backend-unknown');
 
@@ -16,7 +16,7 @@ export const DATA_HELP = 'Images, .npy, .npz, .pb, .jsonl or a .js module; a fol
 
 /** How a job runs, not what it does. */
 export const jobOptions = {
-  threads: wholeNumber('N', 1, 'Threads inside one operator.'),
+  threads: threads(),
   'memory-cap': byteSize('SIZE', 'Upper bound for what calibration holds at once, e.g. 512MB.'),
   trust: flag('Run the code that is named: a PyTorch model, a JavaScript module as data.'),
 } as const;

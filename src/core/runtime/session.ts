@@ -9,6 +9,7 @@ import { QuantscopeError } from '../../shared/errors';
 import type { OnnxModel } from '../onnx/model';
 import { serializeModel } from '../onnx/model';
 import { isElementType, type ElementType, type Tensor, type TypedArray } from '../tensor';
+import { checkThreads } from './threads';
 
 /** A tensor as the runtime describes it; a dimension it does not know is a symbolic name. */
 export interface TensorInfo {
@@ -50,9 +51,10 @@ export interface Session {
 
 /**
  * Opens a model from its file or from memory; in memory, external data is found in its folder.
- * @throws `custom-op` where the runtime knows no such operator, else `runtime-rejected`
+ * @throws `usage` for too many threads, `custom-op` where the runtime knows no such operator, else `runtime-rejected`
  */
 export async function openSession(source: OnnxModel | string, options: SessionOptions = {}): Promise<Session> {
+  checkThreads(options.threads);
   const config: Record<string, unknown> = {
     // Between two runs this process measures tensors; spinning kernel threads would take its core.
     'session.intra_op.allow_spinning': '0',
