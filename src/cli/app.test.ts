@@ -103,8 +103,14 @@ describe('help and version', () => {
   test('the program names every command, every command its options', async () => {
     const { stdout, exit } = await cli(['--help']);
     assert.equal(exit, 0);
+    assert.equal((document(await cli(['--help', '--json']))['commands'] as unknown[]).length, COMMANDS.length);
     for (const { name } of COMMANDS) assert.match(stdout, new RegExp(`^  ${name} +\\S`, 'm'));
     for (const { name, options, positional } of COMMANDS) {
+      const described = document(await cli([name, '--help', '--json']))['options'] as { name: string }[];
+      assert.deepEqual(
+        described.map((option) => option.name),
+        Object.keys(options).map((option) => `--${option}`),
+      );
       const help = await cli([name, '--help']);
       assert.equal(help.exit, 0);
       assert.ok(help.stdout.includes(`quantscope ${name} ${positional?.placeholder ?? ''}`));
@@ -121,6 +127,7 @@ describe('help and version', () => {
 
   test('version', async () => {
     assert.equal((await cli(['--version'])).stdout, '1.2.3\n');
+    assert.deepEqual(document(await cli(['--version', '--json'])), { version: '1.2.3' });
   });
 });
 

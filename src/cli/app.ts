@@ -50,11 +50,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     const output = await dispatch(argv, options, terminal, services);
     progress.clear();
     if (typeof output === 'number') return output;
-    if (typeof output === 'string') stdout.write(`${output}\n`);
-    else stdout.write(json ? `${JSON.stringify(output.json)}\n` : `${output.text(styleFor(stdout.isTTY, env))}\n`);
+    stdout.write(json ? `${JSON.stringify(output.json)}\n` : `${output.text(styleFor(stdout.isTTY, env))}\n`);
     // A cancelled job may still have something to show, but whoever started it must not take it for done.
     if (terminal.signal.aborted) return EXIT.cancelled;
-    return typeof output === 'string' ? EXIT.ok : (output.exit ?? EXIT.ok);
+    return output.exit ?? EXIT.ok;
   } catch (error) {
     progress.clear();
     const known = toQuantscopeError(error);
@@ -66,17 +65,17 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   }
 }
 
-/** Text for people where help or version is asked for, else what a command returns. */
+/** Help or version where that is asked for, else what a command returns. */
 async function dispatch(
   argv: readonly string[],
   options: readonly string[],
   { version }: Terminal,
   services: Services,
-): Promise<Output | ExitStatus | string> {
+): Promise<Output | ExitStatus> {
   const [name, ...args] = argv;
   const help = options.includes('--help') || options.includes('-h');
   if (name === undefined) throw new QuantscopeError('usage', 'No command is given.');
-  if (name === '--version' || name === '-v') return version;
+  if (name === '--version' || name === '-v') return { json: { version }, text: () => version };
   if (help && name.startsWith('-')) return programHelp(COMMANDS);
   const command = findCommand(name);
   return help ? commandHelp(command) : command.run(args, services);

@@ -1,7 +1,7 @@
 /** Help texts, made from the tables of commands and options. */
 
 import { EXIT } from '../shared/errors';
-import type { Command } from './command';
+import type { Command, Output } from './command';
 
 const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'fine',
@@ -11,7 +11,12 @@ const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
   cancelled: 'cancelled',
 };
 
-export function programHelp(commands: readonly Command[]): string {
+export function programHelp(commands: readonly Command[]): Output {
+  const json = { commands: commands.map(({ name, summary }) => ({ name, summary })), exits: EXIT };
+  return { json, text: () => programText(commands) };
+}
+
+function programText(commands: readonly Command[]): string {
   const exits = Object.entries(EXITS).map(([name, text]) => [String(EXIT[name as keyof typeof EXIT]), text] as const);
   return [
     'quantscope: quantize a model on real data and see for every layer what it costs.',
@@ -25,7 +30,15 @@ export function programHelp(commands: readonly Command[]): string {
   ].join('\n\n');
 }
 
-export function commandHelp({ name, summary, usage, positional, options }: Command): string {
+export function commandHelp(command: Command): Output {
+  const { name, summary, positional } = command;
+  const options = Object.entries(command.options).map(([option, { placeholder, help }]) => {
+    return { name: `--${option}`, value: placeholder ?? null, help };
+  });
+  return { json: { name, summary, positional: positional ?? null, options }, text: () => commandText(command) };
+}
+
+function commandText({ name, summary, usage, positional, options }: Command): string {
   const lines = Object.entries(options).map(([option, { placeholder, help }]) => {
     return [`--${option}${placeholder === undefined ? '' : ` ${placeholder}`}`, help] as const;
   });

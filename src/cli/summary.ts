@@ -106,12 +106,12 @@ function speedText({ latency }: Report): string | undefined {
 
 function calibrationText({ calibration }: Report): string | undefined {
   if (calibration === null) return undefined;
-  const { data, observer, cached, synthetic, skipped } = calibration;
+  const { data, samples, observer, cached, synthetic, skipped } = calibration;
   return [
     `${printable(data)}; observer ${observer}`,
     ...(cached ? ['from the cache'] : []),
     ...(synthetic ? ['SYNTHETIC: ranges and errors say little about real data'] : []),
-    ...(skipped.length > 0 ? [`${skipped.length} skipped`] : []),
+    ...(skipped.length > 0 ? [`${samples} read, ${skipped.length} skipped`] : []),
   ].join(', ');
 }
 
