@@ -1,6 +1,6 @@
 /** Samples from a user's own JavaScript, for data that no file format describes. It runs code, so only where trusted. */
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
@@ -11,11 +11,14 @@ import { feedsOfObject } from './values';
 /** A module without end is cut off here where the recipe does not say how many samples to take. */
 const MAX_SAMPLES = 100_000;
 
+/** So many samples of every reading are compared with those of the first one: random ones differ at once. */
+const COMPARED = 4;
+
 export interface ModuleSource {
   readonly count: number;
   /** Hash of all feeds: the code may read anything, so its text says little. */
   readonly hash: string;
-  /** Runs the samples anew. @throws `data-invalid`, `cancelled` */
+  /** Runs the samples anew. @throws `data-invalid`, also where they are not those of the first reading; `cancelled` */
   feeds(signal?: AbortSignal): AsyncGenerator<Feeds, void, undefined>;
 }
 
@@ -36,7 +39,7 @@ export async function openModule(
     throw new QuantscopeError('data-untrusted', `${file.id} is JavaScript, and running it was not allowed.`);
   const start = await loadSamples(file);
   const limit = Math.min(options.limit ?? MAX_SAMPLES, MAX_SAMPLES);
-  async function* feeds(signal?: AbortSignal): AsyncGenerator<Feeds, void, undefined> {
+  async function* read(signal?: AbortSignal): AsyncGenerator<Feeds, void, undefined> {
     let index = 0;
     try {
       for await (const value of await start()) {
@@ -51,14 +54,33 @@ export async function openModule(
   }
   const hash = createHash('sha256');
   let count = 0;
-  for await (const sample of feeds()) {
+  const first: string[] = [];
+  for await (const sample of read()) {
     count++;
-    for (const [name, { type, dims, data }] of Object.entries(sample)) {
-      hash.update(JSON.stringify([name, type, dims]));
-      hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    hashFeeds(hash, sample);
+    if (first.length < COMPARED) first.push(hashFeeds(createHash('sha256'), sample).digest('hex'));
+  }
+  async function* feeds(signal?: AbortSignal): AsyncGenerator<Feeds, void, undefined> {
+    let index = 0;
+    for await (const sample of read(signal)) {
+      const expected = first[index++];
+      if (expected !== undefined && hashFeeds(createHash('sha256'), sample).digest('hex') !== expected) {
+        throw new QuantscopeError('data-invalid', `${file.id} yields other samples each time that it is read.`, {
+          hint: 'It is read several times, and fp32 and int8 are compared on the same samples: give its random numbers a seed inside the function.',
+        });
+      }
+      yield sample;
     }
   }
   return { count, hash: hash.digest('hex'), feeds };
+}
+
+function hashFeeds(hash: Hash, feeds: Feeds): Hash {
+  for (const [name, { type, dims, data }] of Object.entries(feeds)) {
+    hash.update(JSON.stringify([name, type, dims]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash;
 }
 
 async function loadSamples(file: SourceFile): Promise<() => Samples | Promise<Samples>> {
