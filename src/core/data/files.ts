@@ -67,7 +67,10 @@ async function walk(root: string, depth: number): Promise<SourceFile[]> {
       const target = entry.isSymbolicLink() ? await stat(absolute).catch(() => null) : entry;
       if (target?.isDirectory() === true) {
         if (left > 1) await visit(absolute, `${id}/`, left - 1);
-      } else if (target?.isFile() === true) out.push({ id, path: absolute });
+      } else if (target === null || target.isFile()) {
+        // A link to nothing is kept, so that it is told where it cannot be read.
+        out.push({ id, path: absolute });
+      }
     }
   };
   await visit(root, '', depth);

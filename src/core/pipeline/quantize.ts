@@ -12,7 +12,7 @@ import { measureLatency } from '../benchmark/latency';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
-import type { Dataset, Feeds } from '../data/types';
+import type { Dataset, Feeds, Skipped } from '../data/types';
 import { replaceFiles } from '../files';
 import { opsetVersion } from '../onnx/model';
 import { addModel, type WrittenModel } from '../onnx/write';
@@ -99,6 +99,7 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
   warnings.push(...labelWarnings(accuracy.report));
   stages.enter('benchmark');
   const latency = feeds === undefined ? null : await latencyOf(prepared, conversion, feeds, watched);
+  if (validation !== undefined) warnings.push(...skippedWarnings(accuracy.skipped));
   throwIfCancelled(context.signal);
 
   const file = path.join(outDir, `${name}.int8.onnx`);
@@ -129,9 +130,9 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
         : {
             data: dataset.description,
             synthetic: dataset.kind === 'synthetic',
-            samples: calibration.samples,
+            samples: prepared.plan.mode === 'static' ? calibration.samples : samplesRead(dataset),
             observer: recipe.calibration?.observer ?? backend.observer,
-            skipped: [...dataset.skipped, ...(validation === undefined ? [] : accuracy.skipped)],
+            skipped: dataset.skipped,
             cached: calibration.cached,
             key: calibration.key,
           },
@@ -186,8 +187,21 @@ async function measure(
 ): Promise<Calibration> {
   // The other modes take their ranges at run time, or need none.
   if (dataset === undefined || prepared.plan.mode !== 'static')
-    return { stats: new Map(), means: new Map(), samples: dataset?.count ?? 0, cached: false, key: '' };
+    return { stats: new Map(), means: new Map(), samples: 0, cached: false, key: '' };
   return calibrate(prepared, dataset, job.recipe, outDir, context);
+}
+
+/** Without those that were passed over so far. */
+function samplesRead({ ids, skipped }: Dataset): number {
+  const passed = new Set(skipped.map(({ item }) => item));
+  return ids.filter((id) => !passed.has(id)).length;
+}
+
+function skippedWarnings(skipped: readonly Skipped[]): string[] {
+  const [first] = skipped;
+  if (first === undefined) return [];
+  const number = skipped.length === 1 ? '1 validation sample' : `${skipped.length} validation samples`;
+  return [`${number} could not be read, such as ${first.item}: ${first.reason}`];
 }
 
 async function firstFeeds(dataset: Dataset | undefined): Promise<Feeds | undefined> {
