@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { runPython } from '../../test/helpers/torch';
+import { CHOSEN, runPython } from '../../test/helpers/torch';
 import {
   IMAGES,
   WORDS,
@@ -19,14 +19,17 @@ describe('dynamic', { skip: reason }, () => {
   test('LSTM, GRU and Linear as quantize_dynamic makes them, the rest in float', async () => {
     const report = await quantize('tagger', 'dynamic', 'words.npy');
     const status = statusOf(report);
-    assert.deepEqual([status['lstm'], status['gru'], status['head']], ['quantized', 'quantized', 'quantized']);
+    // FX of torch 1.13 knows no dynamic GRU, and its report says so.
+    const hasGru = CHOSEN === 'newest';
+    const expected = ['quantized', hasGru ? 'quantized' : 'fallback', 'quantized'];
+    assert.deepEqual([status['lstm'], status['gru'], status['head']], expected);
     const norm = report.layers.find(({ name }) => name === 'norm');
     assert.deepEqual([norm?.status, norm?.reason], ['float', 'mode-skips-op']);
-    for (const name of ['lstm', 'gru', 'head']) {
+    for (const name of ['lstm', ...(hasGru ? ['gru'] : []), 'head']) {
       const sqnr = report.layers.find((layer) => layer.name === name)?.local?.sqnr ?? 0;
       assert.ok(sqnr > 20, `${name}: ${sqnr} dB`);
     }
-    const byHand = `q = torch.ao.quantization.quantize_dynamic(modes.tagger(), {nn.Linear, nn.LSTM, nn.GRU})`;
+    const byHand = `q = torch.ao.quantization.quantize_dynamic(modes.tagger(), {nn.Linear, nn.LSTM${hasGru ? ', nn.GRU' : ''}})`;
     assert.ok(equalsByHand(report, 'words.npy', byHand));
     assert.ok(reproduces(report, WORDS));
   });

@@ -15,7 +15,7 @@ export interface TorchPython {
 }
 
 /** `QUANTSCOPE_TORCH=oldest` runs the tests with the oldest torch that is supported instead of the newest. */
-const CHOSEN: TorchReleaseName = process.env['QUANTSCOPE_TORCH'] === 'oldest' ? 'oldest' : 'newest';
+export const CHOSEN: TorchReleaseName = process.env['QUANTSCOPE_TORCH'] === 'oldest' ? 'oldest' : 'newest';
 
 export function torchPython(release: TorchReleaseName = CHOSEN): TorchPython {
   if (process.platform === 'win32') return { python: 'python', reason: 'the environment is made on Unix only' };
