@@ -17,7 +17,11 @@ async function loadJobs(): Promise<Handlers> {
     return (await import('./jobs')).JOBS;
   } catch (error) {
     const { message } = toQuantscopeError(error);
-    throw new QuantscopeError('runtime-missing', `A native module does not load: ${message}`, { cause: error });
+    const absent = error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
+    throw new QuantscopeError('runtime-missing', `A native module does not load: ${message}`, {
+      ...(absent ? { hint: 'Run `npm install` in the folder of Quantscope.' } : {}),
+      cause: error,
+    });
   }
 }
 

@@ -15,7 +15,7 @@ import {
   type Message,
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
-import { QuantscopeError } from '../shared/errors';
+import { QuantscopeError, toQuantscopeError } from '../shared/errors';
 import type { Progress } from '../shared/progress';
 import {
   fromResponse,
@@ -83,7 +83,7 @@ export class EngineProcess {
   readonly #connection: MessageConnection;
   readonly #rpc: TypedConnection;
   /** What the engine keeps in temporary folders goes with it, even if it is killed. */
-  readonly #temporary = mkdtempSync(path.join(os.tmpdir(), 'quantscope-engine-'));
+  readonly #temporary = temporaryFolder();
   #lastError: string | undefined;
   #lastPrinted: string | undefined;
 
@@ -214,6 +214,23 @@ export class EngineProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/** @throws `disk-full`, `file-unwritable` */
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(path.join(os.tmpdir(), 'quantscope-engine-'));
+  } catch (cause) {
+    const { code, message } = toQuantscopeError(cause, 'file-unwritable');
+    throw new QuantscopeError(
+      code === 'disk-full' ? code : 'file-unwritable',
+      `There is no room for temporary files in ${os.tmpdir()}: ${message}.`,
+      {
+        hint: 'The environment variable TMPDIR (TEMP on Windows) names the folder; it must exist and be writable.',
+        cause,
+      },
+    );
   }
 }
 

@@ -103,7 +103,7 @@ export const ERROR_CODES = {
   'out-of-memory': { exit: EXIT.engineFailure, hint: 'Lower the memory cap or the number of samples.' },
   'engine-crashed': {
     exit: EXIT.engineFailure,
-    hint: 'The engine was started anew. If it happens again, report the job named in the message.',
+    hint: 'Run it again; if the engine ends again, report the job named in the message.',
   },
   'protocol-mismatch': { exit: EXIT.engineFailure, hint: 'Client and engine are of different versions: restart both.' },
   'gate-failed': { exit: EXIT.gateFailed, hint: 'A gate of the recipe does not hold.' },
@@ -166,6 +166,10 @@ export function toQuantscopeError(thrown: unknown, fallback: ErrorCode = 'intern
   }
   if (thrown.name === 'AbortError')
     return new QuantscopeError('cancelled', 'The run was cancelled.', { cause: thrown });
+  // What an array that is too large throws; other RangeErrors are faults of ours.
+  if (thrown instanceof RangeError && /allocation failed|Invalid (?:typed )?array length/.test(thrown.message)) {
+    return new QuantscopeError('out-of-memory', `${thrown.message}.`, { cause: thrown });
+  }
   const errno = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
   return new QuantscopeError(SYSTEM_ERRORS[errno] ?? fallback, thrown.message, { cause: thrown });
 }

@@ -174,7 +174,7 @@ const LONGEST = 60;
 function shortJson(value: unknown): string {
   let text: string;
   try {
-    text = value === undefined ? 'nothing' : JSON.stringify(value);
+    text = value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : JSON.stringify(value);
   } catch {
     return 'a value that contains itself';
   }

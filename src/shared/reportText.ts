@@ -1,5 +1,7 @@
 import { QuantscopeError, toQuantscopeError } from './errors';
-import { REPORT_VERSION, type Report } from './report';
+import { REPORT_VERSION, type Report, type Status } from './report';
+
+const STATUSES: ReadonlySet<unknown> = new Set<Status>(['quantized', 'float', 'fallback']);
 
 /**
  * A report as it was written.
@@ -20,6 +22,8 @@ export function parseReport(text: string, name: string): Report {
     const found = JSON.stringify(value['version']);
     throw new QuantscopeError('report-invalid', `${name} has version ${found}; this program reads ${REPORT_VERSION}.`);
   }
+  const odd = value['layers'].findIndex((layer) => !isObject(layer) || !STATUSES.has(layer['status']));
+  if (odd >= 0) throw new QuantscopeError('report-invalid', `${name} is damaged: its layer ${odd} has no status.`);
   // Written by this program, whose types guarantee the rest.
   return value as unknown as Report;
 }

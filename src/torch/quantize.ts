@@ -2,12 +2,13 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import * as path from 'node:path';
 import { labelWarnings } from '../core/pipeline/accuracy';
 import { StageClock } from '../core/pipeline/stageClock';
 import type { JobContext, QuantizeJob } from '../core/pipeline/types';
 import { replaceFiles } from '../core/files';
+import { makeFolder } from '../core/folders';
 import { REPORT_FILE } from '../core/reportFile';
 import { resultsFolder } from '../core/resultsFolder';
 import { removeStaleTemporaries } from '../core/staleFiles';
@@ -75,7 +76,7 @@ class TorchRun {
     const name = modelName(recipe.model);
     const outDir = path.resolve(baseDir, this.#job.outDir ?? resultsFolder(recipe.model, 'torch'));
     const runs = path.join(outDir, 'runs');
-    await mkdir(runs, { recursive: true });
+    await makeFolder(runs);
     for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
     const target = path.join(outDir, `${name}.int8.pt`);
     const onnx = path.join(outDir, `${name}.int8.onnx`);

@@ -112,8 +112,13 @@ function explained(error: QuantscopeError, inputs: readonly InputInfo[]): Quants
   const open = inputs.filter(({ shape }) => shape.some((dim) => typeof dim === 'string' || dim < 0));
   if (error.code !== 'runtime-failed' || open.length === 0) return error;
   const names = open.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
-  const hint = `Not all dimensions are fixed: ${names}. Name a shape that fits, for example \`--shape ${open[0]!.name}=1x3x224x224\`.`;
+  const hint = `Not all dimensions are fixed: ${names}. Name a shape that fits, for example \`--shape ${exampleShape(open[0]!)}\`.`;
   return new QuantscopeError(error.code, error.message, { hint, cause: error });
+}
+
+/** One sample, and a length that is none of the small ones made up before. */
+function exampleShape({ name, shape }: InputInfo): string {
+  return `${name}=${shape.map((dim, i) => (typeof dim === 'number' && dim > 0 ? dim : i === 0 ? 1 : 512)).join('x')}`;
 }
 
 /** Wide integers are mostly indices into a table; 0 and 1 are inside every table that has a choice. */

@@ -1,7 +1,7 @@
 /** The one pass over the calibration data, and its result on disk for the next run. */
 
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 
 import type { ObserverId, Recipe } from '../../shared/recipe';
@@ -11,6 +11,7 @@ import type { MeasuredTensor } from '../calibrate/groups';
 import type { Extent, TensorStats } from '../calibrate/histogram';
 import type { Dataset, Feeds } from '../data/types';
 import { writeFileAtomic } from '../files';
+import { makeFolder } from '../folders';
 import { makeAttribute } from '../onnx/attributes';
 import { graphOf, makeNode, opsetVersion, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
@@ -94,7 +95,7 @@ export async function calibrate(
   const stats = addDerived(collected.stats, derived);
   const { samples } = collected;
   const means = sums.finish();
-  await mkdir(outDir, { recursive: true });
+  await makeFolder(outDir);
   await writeStats(path.join(outDir, STATS_FILE), key, stats);
   const file: MeansFile = {
     key,

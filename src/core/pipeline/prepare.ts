@@ -18,7 +18,7 @@ import { makePlan, requiredOpset } from '../plan/plan';
 import type { Plan } from '../plan/types';
 import { productsSaturate } from '../runtime/cpu';
 import { inferTensors } from '../runtime/inspect';
-import { openSession, type TensorInfo } from '../runtime/session';
+import { OLDEST_OPSET, openSession, type TensorInfo } from '../runtime/session';
 import { smoothed } from './smoothing';
 import type { JobContext } from './types';
 
@@ -46,6 +46,14 @@ export interface Isa {
   readonly saturatesHere: boolean;
 }
 
+/** Why the runtime refuses a model, where that is the age of its operator set. */
+function tooOld(model: OnnxModel): QuantscopeError | undefined {
+  const opset = opsetVersion(model) ?? OLDEST_OPSET;
+  if (opset >= OLDEST_OPSET) return undefined;
+  const message = `The model has opset ${opset}; onnxruntime runs ${OLDEST_OPSET} and newer.`;
+  return new QuantscopeError('opset-unsupported', message);
+}
+
 export async function prepare(recipe: Recipe, baseDir: string, context: JobContext): Promise<Prepared> {
   const { signal, onProgress } = context;
   onProgress?.({ stage: 'read', done: 0, total: 1 });
@@ -53,7 +61,9 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
   const original = await readModel(file);
   const files = [file, ...externalFiles(original)];
   // Loaded as it is first: what the runtime refuses is refused here, with its own words.
-  const session = await openSession(file, { level: 'disabled', threads: 1 });
+  const session = await openSession(file, { level: 'disabled', threads: 1 }).catch((error: unknown) => {
+    throw tooOld(original) ?? error;
+  });
   const { inputs, outputs } = session;
   await session.close();
   throwIfCancelled(signal);

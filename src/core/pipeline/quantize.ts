@@ -1,6 +1,5 @@
 /** The whole way of the data: model → plan → calibrate → convert → verify → analyze → report. */
 
-import { mkdir } from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { QuantscopeError, throwIfCancelled, toQuantscopeError } from '../../shared/errors';
@@ -13,6 +12,7 @@ import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
 import type { Dataset, Feeds, Skipped } from '../data/types';
+import { makeFolder } from '../folders';
 import { replaceFiles } from '../files';
 import { opsetVersion } from '../onnx/model';
 import { addModel, type WrittenModel } from '../onnx/write';
@@ -47,8 +47,8 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
   const prepared = await prepare(recipe, baseDir, watched);
   const name = path.basename(prepared.file, path.extname(prepared.file));
   const outDir = path.resolve(baseDir, job.outDir ?? resultsFolder(prepared.file));
-  await mkdir(outDir, { recursive: true });
   const runs = path.join(outDir, RUNS_FOLDER);
+  await makeFolder(runs);
   for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
 
   const warnings: string[] = [];
@@ -147,7 +147,6 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
     seconds: stages.finish(),
     warnings,
   });
-  await mkdir(runs, { recursive: true });
   // Together: a report is of the model beside it.
   return replaceFiles(async (files) => {
     const report = reportOf(await addModel(files, file, conversion.model));

@@ -33,6 +33,9 @@ export interface SessionOptions {
   readonly config?: Readonly<Record<string, string>>;
 }
 
+/** Of older operator sets it has few operators: https://onnxruntime.ai/docs/reference/compatibility.html */
+export const OLDEST_OPSET = 7;
+
 export type Feeds = Readonly<Record<string, Tensor>>;
 
 /** A session that has been opened; `close` frees its native memory, which garbage collection does not hurry to. */
@@ -51,7 +54,7 @@ export interface Session {
 
 /**
  * Opens a model from its file or from memory; in memory, external data is found in its folder.
- * @throws `usage` for too many threads, `custom-op` where the runtime knows no such operator, else `runtime-rejected`
+ * @throws `usage` for too many threads, `opset-unsupported` for one newer than the runtime, `custom-op` where the runtime knows no such operator, else `runtime-rejected`
  */
 export async function openSession(source: OnnxModel | string, options: SessionOptions = {}): Promise<Session> {
   checkThreads(options.threads);
@@ -142,6 +145,14 @@ function fromOrt(value: ort.OnnxValue): Tensor | undefined {
 
 function rejection(error: unknown): QuantscopeError {
   const message = messageOf(error);
+  const [, opset, newest] = /Opset (\d+) is under development.*till opset (\d+)/s.exec(message) ?? [];
+  if (opset !== undefined && newest !== undefined) {
+    const text = `The model has opset ${opset}; this onnxruntime knows ${OLDEST_OPSET} to ${newest}.`;
+    return new QuantscopeError('opset-unsupported', text, {
+      hint: `Export the model at opset 13 to ${newest}.`,
+      cause: error,
+    });
+  }
   const unknownOp = /([\w.]*:?\w+)\(-?\d+\) is not a registered function\/op/.exec(message);
   return unknownOp === null
     ? new QuantscopeError('runtime-rejected', `onnxruntime does not load the model: ${message}`, { cause: error })
