@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { removeStaleTemporaries, temporaryName } from './staleFiles';
+import { removeStaleFolders, removeStaleTemporaries, temporaryName } from './staleFiles';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'quantscope-stale-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -19,6 +19,20 @@ describe('stale temporaries', () => {
     for (const name of [mine, dead, ...others]) writeFileSync(path.join(folder, name), '');
     assert.deepEqual(await removeStaleTemporaries(folder), [dead]);
     assert.deepEqual(readdirSync(folder).sort(), [mine, ...others].sort());
+  });
+
+  test('folders of dead processes go as well, with all that is in them', async () => {
+    const inside = path.join(folder, 'temporary');
+    const dead = `engine-box-${deadPid}-a1B2c3`;
+    const others = [
+      `engine-box-${process.pid}-a1B2c3`,
+      `engine-other-${deadPid}-a1B2c3`,
+      `engine-box-x-${deadPid}-a1B2c3`,
+    ];
+    for (const name of [dead, ...others]) mkdirSync(path.join(inside, name, 'deep'), { recursive: true });
+    assert.deepEqual(await removeStaleFolders(inside, 'engine-box-'), [dead]);
+    assert.deepEqual(readdirSync(inside).sort(), others.sort());
+    assert.deepEqual(await removeStaleFolders(path.join(folder, 'missing'), 'engine-box-'), []);
   });
 
   test('a name lies beside its file and is never the same twice', () => {

@@ -34,6 +34,20 @@ export async function removeStaleTemporaries(folder: string): Promise<string[]> 
   return removed.flat();
 }
 
+/**
+ * The same for folders of which the name is a prefix, the id of the process and a dash with whatever makes it unique.
+ * @returns their names
+ */
+export async function removeStaleFolders(folder: string, prefix: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []);
+  const stale = names.filter((name) => {
+    const [, pid] = name.startsWith(prefix) ? (/^(\d+)-[^-]+$/.exec(name.slice(prefix.length)) ?? []) : [];
+    return pid !== undefined && !isAlive(Number(pid));
+  });
+  await Promise.all(stale.map((name) => rm(path.join(folder, name), { recursive: true }).catch(() => undefined)));
+  return stale;
+}
+
 function isAlive(pid: number): boolean {
   try {
     // Signal 0 only asks.

@@ -3,12 +3,16 @@
  * because native code can crash and blocks the thread while it runs.
  */
 
+import * as os from 'node:os';
+import * as path from 'node:path';
 import { createMessageConnection, IPCMessageReader, IPCMessageWriter } from 'vscode-jsonrpc/node';
+import { removeStaleFolders } from '../core/staleFiles';
 import { VERSION } from '../core/version';
 import { EXIT, QuantscopeError, toQuantscopeError } from '../shared/errors';
 import { PROTOCOL_VERSION, type JobName } from '../shared/protocol';
 import { typed } from './rpc';
 import { startEngine, type Handler, type Handlers } from './server';
+import { TEMPORARY_PREFIX } from './temporary';
 import { endWithParent } from './watchdog';
 
 /** Where the native binary does not load, every job says so, instead of an engine that never starts. */
@@ -55,6 +59,8 @@ process.on('unhandledRejection', die);
 // The client is gone: nobody is left to work for.
 process.on('disconnect', () => process.exit(EXIT.ok));
 endWithParent();
+// Its own folder for temporary files was made by the client, beside those of others.
+void removeStaleFolders(path.dirname(os.tmpdir()), TEMPORARY_PREFIX);
 // Ctrl+C and the end of a CI job reach every process of the group; the client decides what is cancelled.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 

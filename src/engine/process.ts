@@ -30,6 +30,7 @@ import {
   type Requests,
 } from '../shared/protocol';
 import { typed, type TypedConnection } from './rpc';
+import { TEMPORARY_PREFIX } from './temporary';
 
 export interface LaunchOptions {
   /** Version of the client's program, which the engine's must equal. */
@@ -220,7 +221,7 @@ export class EngineProcess {
 /** @throws `disk-full`, `file-unwritable` */
 function temporaryFolder(): string {
   try {
-    return mkdtempSync(path.join(os.tmpdir(), 'quantscope-engine-'));
+    return mkdtempSync(path.join(os.tmpdir(), `${TEMPORARY_PREFIX}${process.pid}-`));
   } catch (cause) {
     const { code, message } = toQuantscopeError(cause, 'file-unwritable');
     throw new QuantscopeError(
