@@ -370,7 +370,13 @@ describe('evaluate and benchmark', () => {
     };
     const args = 'evaluate net.onnx --data d --labels l --preprocess unit'.split(' ');
     const { stdout, calls } = await cli(args, { evaluate: result });
-    assert.deepEqual(calls[0]?.input, { model: 'net.onnx', data: 'd', labels: 'l', preprocess: 'unit', baseDir: cwd });
+    assert.deepEqual(calls[0]?.input, {
+      model: 'net.onnx',
+      data: ['d'],
+      labels: 'l',
+      preprocess: 'unit',
+      baseDir: cwd,
+    });
     assert.match(stdout, /top-1 +25\.0 %/);
     assert.match(stdout, /2 samples without a label/);
     assert.deepEqual(document(await cli([...args, '--json'], { evaluate: result })), result);

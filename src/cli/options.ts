@@ -62,6 +62,18 @@ export function list(placeholder: string, help: string): Option<readonly string[
   return { placeholder, help: `${help} May be repeated.`, read: (values) => values ?? [] };
 }
 
+/** At least once. */
+export function several(option: Option<readonly string[]>): Option<readonly string[]> {
+  return {
+    ...option,
+    read: (values, name) => {
+      const read = option.read(values, name);
+      if (read.length === 0) throw usage(`--${name} ${option.placeholder ?? ''} is missing.`);
+      return read;
+    },
+  };
+}
+
 export function choice<T extends string>(
   placeholder: string,
   choices: readonly T[],

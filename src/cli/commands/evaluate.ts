@@ -1,7 +1,7 @@
 import type { Evaluation } from '../../shared/evaluation';
 import { defineCommand } from '../command';
 import { milliseconds, percent, plural, printable } from '../../shared/format';
-import { preprocess, required, text, wholeNumber } from '../options';
+import { list, preprocess, required, several, text, wholeNumber } from '../options';
 import type { Style } from '../style';
 import { pathFrom, warningLines } from '../summary';
 import { facts } from '../table';
@@ -13,7 +13,7 @@ export const evaluate = defineCommand({
   usage: 'MODEL --data DIR --labels TSV --preprocess P [--json]',
   positional: { placeholder: 'MODEL', help: 'An ONNX model.' },
   options: {
-    data: required(text('DIR', `Labelled data. ${DATA_HELP}`)),
+    data: several(list('DIR', `Labelled data. ${DATA_HELP}`)),
     labels: required(text('TSV', 'Classes, one `file<TAB>class index` per line.')),
     preprocess: required(preprocess()),
     samples: wholeNumber('N', 1, 'Samples, evenly spread over the data. Default all.'),

@@ -27,7 +27,7 @@ export interface DatasetOptions {
 }
 
 /** The source that stands for random samples. */
-const SYNTHETIC = 'synthetic';
+export const SYNTHETIC = 'synthetic';
 const SYNTHETIC_SAMPLES = 16;
 
 type Group = 'images' | 'arrays' | 'protos' | 'json' | 'module';

@@ -10,7 +10,7 @@ import { targetFacts } from '../backends/backends';
 import { measureLatency } from '../benchmark/latency';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
-import { openDataset } from '../data/dataset';
+import { openDataset, SYNTHETIC } from '../data/dataset';
 import type { Dataset, Feeds, Skipped } from '../data/types';
 import { makeFolder } from '../folders';
 import { replaceFiles } from '../files';
@@ -26,6 +26,7 @@ import { labelWarnings, measureAccuracy, openValidation, type Accuracy } from '.
 import { calibrate, type Calibration } from './calibration';
 import { prepare, type Prepared } from './prepare';
 import { finiteWarnings } from './finite';
+import { quantizedBefore } from './quantizedBefore';
 import { rangesOf } from './ranges';
 import { countByStatus, layerReports } from './report';
 import { StageClock } from './stageClock';
@@ -41,6 +42,22 @@ const SATURATION_SAMPLES = 4;
  * folder. Nothing is written of the model or the report before everything has succeeded.
  */
 export async function quantize(job: QuantizeJob, context: JobContext = {}): Promise<Report> {
+  try {
+    return await quantizeModel(job, context);
+  } catch (error) {
+    throw unfit(error, job.recipe.calibration?.data) ?? error;
+  }
+}
+
+/** Random numbers are not what every model takes. */
+function unfit(error: unknown, data: string | readonly string[] | undefined): QuantscopeError | undefined {
+  if (data !== SYNTHETIC || !(error instanceof QuantscopeError) || error.code !== 'runtime-failed') return undefined;
+  const hint =
+    'Synthetic data are random numbers, which may not fit this model, such as indices beyond the end of a table: give real samples.';
+  return new QuantscopeError(error.code, error.message, { hint, cause: error });
+}
+
+async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Report> {
   const { recipe, baseDir } = job;
   const stages = new StageClock(context.onProgress);
   const watched: JobContext = { ...context, onProgress: stages.onProgress };
@@ -61,7 +78,11 @@ export async function quantize(job: QuantizeJob, context: JobContext = {}): Prom
     warnings.push(`Calibration saw no finite value of ${dead.length} tensors: ${dead.slice(0, 5).join(', ')}.`);
   if (dataset?.kind === 'synthetic')
     warnings.push('Calibrated on synthetic data: the ranges are those of random numbers.');
-  warnings.push(...finiteWarnings(prepared, calibration.stats), ...isaWarnings(prepared));
+  warnings.push(
+    ...quantizedBefore(prepared.original),
+    ...finiteWarnings(prepared, calibration.stats),
+    ...isaWarnings(prepared),
+  );
   throwIfCancelled(context.signal);
 
   stages.enter('convert');
