@@ -79,6 +79,59 @@ test('culprits and prices are asked for and shown', async () => {
   await window.close();
 });
 
+interface Shown {
+  readonly verdicts: readonly string[];
+  readonly timings: string;
+  readonly prices: readonly string[];
+}
+
+/** What the view shows of what was found out, of the model and of its culprit; the model is shown again after it. */
+async function findingsOf({ page }: Workbench, view: FrameLocator): Promise<Shown> {
+  const timings = await view.locator('.timings').innerText();
+  const row = rowOf(view, CULPRIT);
+  const verdicts = [await row.locator('.cell.verdict').innerText(), await view.locator('.verdicts').innerText()];
+  await row.click();
+  await view.locator('.price').first().waitFor();
+  const prices = await view.locator('.price').allInnerTexts();
+  await view.locator('.grid').press('Escape');
+  // A row under the pointer is shown instead of the model.
+  await page.mouse.move(0, 0);
+  await view.locator('.timings').waitFor();
+  return { verdicts, timings, prices };
+}
+
+test('the speed is explained, and everything found out outlives a reload of the window and a call that is cancelled', async () => {
+  const window = await vscode.open({ folder, settings: { 'quantscope.benchmark.runs': 10 } });
+  const view = await openView(window);
+  await view.getByRole('heading', { name: 'Where the time goes' }).waitFor();
+  assert.equal(await view.locator('.timings').count(), 0, 'nobody has asked yet');
+  await window.runCommand('Quantscope: Explain the Speed of int8');
+  await window.notification(/^shapes: int8 is .*(as fast as|slower than) fp32\./).waitFor({ timeout: JOB_MS });
+  const { timings } = read('speed');
+  assert.equal(timings[0]?.threads, 1);
+  const shown = await findingsOf(window, view);
+  for (const { threads } of timings) assert.match(shown.timings, new RegExp(`${threads} threads?: `));
+  assert.match(shown.verdicts[0] ?? '', /●\s*culprit/);
+  assert.deepEqual(await severeViolations(view), [], 'with times');
+
+  await window.reloadByCommand();
+  const again = window.webview();
+  assert.deepEqual(await findingsOf(window, again), shown, 'after a reload');
+
+  const kept = readFileSync(file(FINDING_FILES.culprits), 'utf8');
+  await window.runCommand('Quantscope: Find Culprits');
+  await window.press('Finding culprits of shapes', 'Cancel');
+  await window.notification('Finding culprits of shapes').waitFor({ state: 'detached' });
+  assert.deepEqual(await findingsOf(window, again), shown, 'after a cancelled call');
+  assert.equal(readFileSync(file(FINDING_FILES.culprits), 'utf8'), kept);
+  const said = await window.notifications();
+  assert.deepEqual(
+    said.filter(({ severity }) => severity === 'error'),
+    [],
+  );
+  await window.close();
+});
+
 test('the image that sets a range alone is opened', async () => {
   const culprits = read('culprits');
   const sample = '007.png';
