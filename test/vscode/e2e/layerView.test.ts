@@ -44,6 +44,9 @@ function byError({ layers }: Report): string[] {
 test('every layer is drawn, the worst first, and the keyboard reaches each', async () => {
   const window = await vscode.open({ folder });
   const view = await openView(window);
+  const policy = await view.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute('content');
+  assert.match(policy ?? '', /^default-src 'none'; script-src 'nonce-[\w-]{22}'; style-src /);
+  assert.doesNotMatch(policy ?? '', /unsafe/);
   assert.match(await view.locator('.toolbar .count').innerText(), new RegExp(`^${report.layers.length} layers$`));
   await view.locator('.grid').focus();
   const [worst = '', second = ''] = byError(report);

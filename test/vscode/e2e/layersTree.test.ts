@@ -82,6 +82,27 @@ test('tree and layer view select together, sort and filter', async () => {
   await rows(([first]) => first?.label === FIRST);
 });
 
+test('a row below the threshold is marked, and hovering tells what was measured', async () => {
+  await window.runCommand('Quantscope: Sort Layers Worst First');
+  const [, second] = await rows(([first]) => isOf(first, WORST));
+  const colour = (name: string): Promise<string> =>
+    row(name)
+      .locator('.label-name')
+      .first()
+      .evaluate((label) => getComputedStyle(label).color);
+  assert.notEqual(await colour(WORST), await colour(nameOf(second)));
+  await row(WORST).hover();
+  const hover = window.page.locator('.monaco-hover:visible', { hasText: 'Local SQNR' });
+  await hover.waitFor();
+  // Markdown keeps the spaces of a text from being broken.
+  const text = (await hover.innerText()).replaceAll('\u00a0', ' ');
+  assert.match(text, /Accumulated SQNR/);
+  assert.ok(text.includes(WORST) && text.includes('runs as QLinearConv'), text);
+  await window.page.mouse.move(0, 0);
+  await window.runCommand('Quantscope: Sort Layers in Graph Order');
+  await rows(([first]) => first?.label === FIRST);
+});
+
 test('a filter by status leaves the layers of the chosen ones', async () => {
   const { quantized, float, fallback } = report.counts;
   assert.ok(quantized > 0 && float > 0 && fallback > 0);
