@@ -154,6 +154,7 @@ test('from a Python file to a report, and from the line that hurts to a better m
   await window.page.keyboard.press('/');
   await window.page.keyboard.type(LAYER);
   await view.locator('.grid .row[data-layer]', { hasText: LAYER }).first().click();
+  await view.getByRole('heading', { name: LAYER }).waitFor();
   const place = view.getByRole('button', { name: /^shapesnet\.py:\d+$/ });
   await place.first().click();
   await eventually(
@@ -174,6 +175,16 @@ test('from a Python file to a report, and from the line that hurts to a better m
     'Benchmark fp32 against int8',
     'Open Recipe',
   ]);
+
+  await window.explorerContextMenu('shapesnet.py', ['Quantscope', 'Benchmark fp32 against int8']);
+  const sentence = /^shapesnet: int8 takes .*(as fast as|slower than) fp32 \(.*\)\.$/;
+  await window.notification(sentence).waitFor({ timeout: RUN_MS });
+  await window.press(sentence, 'Show Table');
+  const first = window.webview().locator('table tr td:first-child');
+  await eventually(
+    () => first.allInnerTexts(),
+    (names) => names.join() === 'fp32,int8',
+  );
   await window.close();
 });
 
