@@ -27,6 +27,8 @@ const CASES: readonly (readonly [text: string, kind: 'key' | 'value', path: stri
   ['layers:\n  - |', 'key', 'layers.0', ''],
   ['layers:\n  - select: a\n    qu|', 'key', 'layers.0', 'qu'],
   ['layers:\n  - select: a\n  - select: op:C|', 'value', 'layers.1.select', 'op:C'],
+  ['layers:\n  - select: |op:Conv', 'value', 'layers.0.select', ''],
+  ['layers:\n  - select: o|p:Conv\n    quantize: false', 'value', 'layers.0.select', 'o'],
   ['layers:\n  - select: "/a b/|c"', 'value', 'layers.0.select', '/a b/'],
   ['layers:\n  - { select: a, weights: { gran| } }', 'key', 'layers.0.weights', 'gran'],
   ['preprocess: { resize: { mode: | } }', 'value', 'preprocess.resize.mode', ''],

@@ -56,7 +56,7 @@ function wordAround(text: string, lineStart: number, offset: number, lineEnd: nu
   let start = offset;
   while (start > lineStart && !ends.test(text[start - 1]!) && !endsKey(text, start)) start--;
   let end = offset;
-  while (end < lineEnd && !ends.test(text[end]!) && !(text[end] === ':' && /\s|$/.test(text[end + 1] ?? ''))) end++;
+  while (end < lineEnd && !ends.test(text[end]!) && !(text[end] === ':' && /\s/.test(text[end + 1] ?? ' '))) end++;
   return { start, end };
 }
 
