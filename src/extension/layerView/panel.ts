@@ -136,6 +136,15 @@ export class LayerPanel implements vscode.Disposable {
     if (asked === this.#asked) this.#tell({ type: 'event', event: 'state', data });
   }
 
+  /** An answer that was overtaken by another thing to show would take its place in the page. */
+  async #newestState(): Promise<ViewState> {
+    for (;;) {
+      const source = this.#source;
+      const state = await this.#state();
+      if (source === this.#source) return state;
+    }
+  }
+
   async #state(): Promise<ViewState> {
     const { jobs, results, selection } = this.#services;
     this.#entry = await results.entryOf(vscode.Uri.parse(this.#source.target));
@@ -176,7 +185,7 @@ export class LayerPanel implements vscode.Disposable {
   }
 
   readonly #handlers: ViewHandlers = {
-    state: () => this.#state(),
+    state: () => this.#newestState(),
     rows: ({ report, start }) => rowPage(this.#find(report), start),
     layer: ({ report, layer }) => layerFacts(this.#find(report), layer),
     measurements: ({ report, layer }) => this.#measurements(this.#find(report), layer),

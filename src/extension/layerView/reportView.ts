@@ -55,9 +55,10 @@ export function reportFacts({ report, base, found }: Subject): ReportFacts {
   };
 }
 
-/** Another report, another one to compare with, or something found out is another id. */
+/** Another report, another one to compare with or another reason to, or something found out is another id. */
 export function reportId({ report, base, found }: Subject): string {
-  return [report.created, report.model.sha256, base?.report.created ?? '', found.stamp].join(' ');
+  const compared = base === undefined ? [] : [base.relation, base.report.created];
+  return [report.created, report.model.sha256, ...compared, found.stamp].join(' ');
 }
 
 export function runFacts(report: Report): RunFacts {
