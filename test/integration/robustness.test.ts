@@ -220,6 +220,16 @@ test('weights and data that are no numbers are told of', { skip }, async () => {
   assert.match(text, /^Calibration saw NaN or infinities in "image"/m);
 });
 
+test('without the native modules a job says what is missing and what to do', { skip }, async () => {
+  const { folder, model } = workspace();
+  const dist = subfolder(folder, 'dist');
+  for (const file of ['cli.js', 'engine.js', 'statsWorker.js'])
+    cpSync(path.join(ROOT, 'dist', file), path.join(dist, file));
+  const result = await start(process.execPath, [path.join(dist, 'cli.js'), 'inspect', model, '--json']).finished;
+  assert.deepEqual([errorCodeOf(result), result.code], ['runtime-missing', ERROR_CODES['runtime-missing'].exit]);
+  assert.match(result.stdout, /npm install/);
+});
+
 describe('a model that is none', { skip }, () => {
   const whole = (): Buffer => readFileSync(path.join(SAMPLES, 'shapes.onnx'));
   const noise = (): Buffer => {
