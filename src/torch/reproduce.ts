@@ -7,7 +7,7 @@ import type { Dataset } from '../core/data/types';
 import type { QuantizeJob } from '../core/pipeline/types';
 import { preprocessOf } from '../shared/recipe';
 import { loaderOf } from '../shared/torchLoader';
-import { modelName } from './names';
+import { modelName } from '../core/resultsFolder';
 import type { Loaded } from './protocol';
 import { trainingOf } from './train';
 import type { TorchWorker } from './worker';
