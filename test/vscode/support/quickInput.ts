@@ -1,6 +1,6 @@
 /** Where a window of VS Code is typed into: the command palette, quick picks, input boxes and the file dialog. */
 
-import type { Locator, Page } from 'playwright-core';
+import { errors, type Locator, type Page } from 'playwright-core';
 import { eventually } from './eventually';
 import { matcher, plain } from './text';
 
@@ -11,13 +11,11 @@ const SETTLE_MS = 250;
 /** How often in a row, 100 ms apart, a typed text must still be there to be believed. */
 const KEPT_TIMES = 10;
 
-const within = (locator: Locator, state: 'visible' | 'hidden'): Promise<boolean> =>
-  locator.waitFor({ state, timeout: GLANCE_MS }).then(
+const gone = (locator: Locator): Promise<boolean> =>
+  locator.waitFor({ state: 'hidden', timeout: GLANCE_MS }).then(
     () => true,
     () => false,
   );
-const shown = (locator: Locator): Promise<boolean> => within(locator, 'visible');
-const gone = (locator: Locator): Promise<boolean> => within(locator, 'hidden');
 
 export class QuickInput {
   /** For what no method here does. */
@@ -32,29 +30,40 @@ export class QuickInput {
     return this.page.locator('.quick-input-widget:visible');
   }
 
-  /** Opens the command palette and types into it. */
-  async #palette(typed: string): Promise<void> {
-    const input = this.quickInput.locator('input[type="text"]').first();
-    // A key is lost while a window or a webview that holds the focus is still loading.
-    await eventually(
-      async () => {
+  get #input(): Locator {
+    return this.quickInput.locator('input[type="text"]').first();
+  }
+
+  /**
+   * Opens the command palette, types into it and does what is to be done there, from the start again where that fails:
+   * a key is lost while a window is loading, and an editor or webview that comes late takes the focus and with it the
+   * palette, at any moment.
+   */
+  async #inPalette<T>(typed: string, act: () => Promise<T>): Promise<T> {
+    const attempt = async (): Promise<{ done: T } | { failed: string }> => {
+      try {
         await this.page.keyboard.press('F1');
-        return shown(input);
-      },
-      (open) => open,
-    );
-    await input.fill(`>${typed}`);
+        await this.#input.fill(`>${typed}`, { timeout: GLANCE_MS });
+        return { done: await act() };
+      } catch (error) {
+        if (!(error instanceof errors.TimeoutError)) throw error;
+        return { failed: error.message };
+      }
+    };
+    const answer = await eventually(attempt, (each) => 'done' in each);
+    if ('failed' in answer) throw new Error(answer.failed);
+    return answer.done;
   }
 
   /** Runs a command by its full title in the command palette, such as `Quantscope: Inspect Layers`. */
   async runCommand(title: string): Promise<void> {
-    await this.#palette(title);
-    await this.pick(title);
+    // Not waited for what the click starts: a reload that takes its time would look like a click that failed.
+    await this.#inPalette(title, () => this.#quickRow(title).first().click({ timeout: GLANCE_MS, noWaitAfter: true }));
   }
 
   /** Runs a command that asks for a text, and answers. */
   async ask(title: string, text: string): Promise<void> {
-    const input = this.quickInput.locator('input[type="text"]').first();
+    const input = this.#input;
     await eventually(
       async () => {
         await this.runCommand(title);
@@ -70,8 +79,7 @@ export class QuickInput {
 
   /** Titles that the command palette offers for what is typed. */
   async paletteTitles(typed: string): Promise<string[]> {
-    await this.#palette(typed);
-    const titles = await this.picks();
+    const titles = await this.#inPalette(typed, () => this.picks(GLANCE_MS));
     await this.page.keyboard.press('Escape');
     return titles;
   }
@@ -89,26 +97,26 @@ export class QuickInput {
   }
 
   /** Labels of the open quick pick that are drawn; waits for the first. */
-  async picks(): Promise<string[]> {
+  async picks(timeout?: number): Promise<string[]> {
     const names = this.quickInput.locator('.quick-input-list-rows > .quick-input-list-row:first-child .label-name');
-    await names.first().waitFor();
+    await names.first().waitFor(timeout === undefined ? {} : { timeout });
     return (await names.allInnerTexts()).map(plain);
   }
 
   /** Types into the open input box or quick pick and presses Enter. */
   async answer(text: string): Promise<void> {
-    await this.quickInput.locator('input[type="text"]').first().fill(text);
+    await this.#input.fill(text);
     await this.accept();
   }
 
   /** Presses Enter in the open quick input. */
   async accept(): Promise<void> {
-    await this.quickInput.locator('input[type="text"]').first().press('Enter');
+    await this.#input.press('Enter');
   }
 
   /** Names the file in the open save dialog, and waits until the dialog has taken it. */
   async saveAs(file: string): Promise<void> {
-    const input = this.quickInput.locator('input[type="text"]').first();
+    const input = this.#input;
     // The dialog writes what it proposes over what was typed, for as long as it reads the folder.
     let kept = 0;
     await eventually(
