@@ -26,6 +26,11 @@ export const REASONS = {
     sentence: 'This operator loses too much in int8 for what it costs, so the backend keeps it in float.',
     advice: 'Nothing to do: it is on purpose.',
   },
+  'no-op': {
+    status: 'float',
+    sentence: 'The node hands its input on unchanged, and the runtime removes it.',
+    advice: 'Nothing to do: it costs neither accuracy nor time.',
+  },
   'data-movement': {
     status: 'float',
     sentence: 'The operator only moves data and none of its inputs is quantized.',

@@ -6,8 +6,9 @@
 import type { ActivationType } from '../../shared/recipe';
 import type { Conversion } from '../convert/types';
 import { subgraphs } from '../onnx/attributes';
-import type { GraphProto, NodeProto } from '../onnx/generated/onnx_pb';
-import { opKey, type Graph } from '../onnx/graph';
+import type { GraphProto } from '../onnx/generated/onnx_pb';
+import type { Graph } from '../onnx/graph';
+import { isNoOp } from '../onnx/noOp';
 import type { Plan, PlannedLayer } from '../plan/types';
 import type { ElementType } from '../tensor';
 import type { TensorInfo } from '../runtime/session';
@@ -100,21 +101,11 @@ function tapOf(
   return { tensor, int8: activation.integer, quantization: { type, scale, zeroPoint } };
 }
 
-/**
- * The tensors that hold the same values because a node hands them on unchanged: Identity, and Dropout
- * outside training. The runtime removes such nodes, and the tensor before them goes by the name after.
- */
+/** The tensors that hold the same values because nodes hand them on unchanged. */
 function handedOn(graph: Graph, tensor: string): string[] {
   const next = graph.soleConsumer(tensor);
   const same = next === undefined || !isNoOp(graph, next) ? undefined : next.output[0];
   return same === undefined ? [] : [same, ...handedOn(graph, same)];
-}
-
-function isNoOp(graph: Graph, node: NodeProto): boolean {
-  const op = opKey(node);
-  // Since opset 12 an input says whether Dropout trains; before, from opset 7 on, it never does.
-  const training = node.input[2] ?? '';
-  return op === 'Identity' || (op === 'Dropout' && (training === '' || graph.constant(training)?.data[0] === 0));
 }
 
 function holds(optimized: Graph, tensor: string): boolean {

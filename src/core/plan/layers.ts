@@ -7,6 +7,7 @@ import { subgraphs } from '../onnx/attributes';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { opKey, outputOf, type Graph } from '../onnx/graph';
 import { canonicalDomain } from '../onnx/model';
+import { isNoOp } from '../onnx/noOp';
 import type { TensorInfo } from '../runtime/session';
 import { clipBounds, CONDITIONS, isRow } from './conditions';
 import type { NodeOverride } from './selectors';
@@ -139,6 +140,7 @@ function reasonAgainst(
       : 'not-float';
   if (canonicalDomain(node.domain) !== '') return 'custom-domain';
   if (node.opType === 'BatchNormalization') return 'batchnorm-unfolded';
+  if (isNoOp(graph, node)) return 'no-op';
   if (backend.keepFloat.includes(node.opType)) return 'op-keeps-float';
   if (rule === undefined) return mode === 'static' ? backend.otherwise : 'mode-skips-op';
   if (activations.length === 0 || activations.some((name) => typeOf(name) !== 'float32')) return 'not-float';

@@ -34,6 +34,7 @@ describe('reasons', () => {
     },
     'op-not-supported': { model: between([node('Tanh', ['a'], ['b'])]), layer: 'Tanh_of_b' },
     'op-keeps-float': { model: between([node('Softmax', ['a'], ['b'], { axis: 1 })]), layer: 'Softmax_of_b' },
+    'no-op': { model: between([node('Dropout', ['a'], ['b'])]), layer: 'Dropout_of_b' },
     'data-movement': {
       model: buildModel({
         opset: 13,

@@ -33,14 +33,14 @@ async function verdictsOf(fp32: OnnxModel, int8: OnnxModel, change: (plan: Plan)
 const INPUTS = { x: [1, 4, 6, 6] };
 const WEIGHT = randomTensor('float32', [4, 4, 3, 3], random(3), 0.2);
 
-/** x → Conv → Exp, with Exp's output quantized too. */
-function convAndExp(): { fp32: OnnxModel; int8: OnnxModel } {
+/** x → Conv → `op` → Conv, with the output of `op` quantized too, and its input unless it `reads` the float. */
+function between(op: string, reads: 'c' | 'c_dq' = 'c_dq'): { fp32: OnnxModel; int8: OnnxModel } {
   const constants: Record<string, Tensor> = { w: WEIGHT };
   const fp32 = buildModel({
     opset: 13,
     inputs: INPUTS,
     constants,
-    nodes: [node('Conv', ['x', 'w'], ['c']), node('Exp', ['c'], ['e']), node('Conv', ['e', 'w'], ['y'])],
+    nodes: [node('Conv', ['x', 'w'], ['c']), node(op, ['c'], ['e']), node('Conv', ['e', 'w'], ['y'])],
     outputs: ['y'],
   });
   const bytes = Int8Array.from(WEIGHT.data as Float32Array, (v) => Math.round(v * 1000));
@@ -58,7 +58,7 @@ function convAndExp(): { fp32: OnnxModel; int8: OnnxModel } {
       node('DequantizeLinear', ['w_q', 'w_s', 'w_z'], ['w_dq']),
       ...pairs('x', 'c', 'e'),
       node('Conv', ['x_dq', 'w_dq'], ['c']),
-      node('Exp', ['c_dq'], ['e']),
+      node(op, [reads], ['e']),
       node('Conv', ['e_dq', 'w_dq'], ['y_raw']),
       node('QuantizeLinear', ['y_raw', 's', 'z'], ['y_q']),
       node('DequantizeLinear', ['y_q', 's', 'z'], ['y']),
@@ -90,15 +90,27 @@ describe('classify', () => {
   });
 
   test('a planned layer that the runtime left in float is a fallback', async () => {
-    const { fp32, int8 } = convAndExp();
+    const { fp32, int8 } = between('Exp');
     const verdicts = await verdictsOf(fp32, int8);
     assert.deepEqual(verdicts.get('Exp_of_e'), { status: 'fallback', reason: 'runtime-not-fused', kernel: 'Exp' });
     assert.deepEqual(verdicts.get('Conv_of_c'), { status: 'quantized', reason: null, kernel: 'QLinearConv' });
     assert.equal(verdicts.get('Conv_of_y')?.kernel, 'QLinearConv');
   });
 
+  test('a node that only hands on is removed, not run by the kernel before it', async () => {
+    const { fp32, int8 } = between('Dropout', 'c');
+    const removed = (plan: Plan): Plan => ({
+      ...plan,
+      layers: plan.layers.map((l): PlannedLayer =>
+        l.op === 'Dropout' ? { ...l, quantize: false, reason: 'no-op' } : l,
+      ),
+    });
+    const verdict = (await verdictsOf(fp32, int8, removed)).get('Dropout_of_e');
+    assert.deepEqual(verdict, { status: 'float', reason: 'no-op', kernel: null } satisfies Verdict);
+  });
+
   test('the same model kept in float by the plan keeps the reason of the plan', async () => {
-    const { fp32, int8 } = convAndExp();
+    const { fp32, int8 } = between('Exp');
     const excluded = (plan: Plan): Plan => ({
       ...plan,
       layers: plan.layers.map((l): PlannedLayer =>
@@ -110,7 +122,7 @@ describe('classify', () => {
   });
 
   test('the fp32 model is float everywhere, whatever the plan hoped', async () => {
-    const { fp32, int8 } = convAndExp();
+    const { fp32, int8 } = between('Exp');
     const { plan, conversion } = pairOf(fp32, int8);
     const optimized = new Graph(await optimizeModel(fp32, 'extended'));
     for (const [name, { status }] of classify(plan, findKernels(plan, conversion, optimized))) {
@@ -119,7 +131,7 @@ describe('classify', () => {
   });
 
   test('int8 weights alone count as quantized, though the kernel is float', async () => {
-    const { fp32, int8 } = convAndExp();
+    const { fp32, int8 } = between('Exp');
     const { plan, conversion } = pairOf(fp32, int8);
     const optimized = new Graph(await optimizeModel(fp32, 'extended'));
     const weightOnly: Plan = { ...plan, mode: 'weight-only' };

@@ -199,7 +199,9 @@ function verdictOf(plan: Plan, layer: PlannedLayer, kernel: Kernel | undefined):
   }
   if (!layer.quantize) {
     const status = layer.reason === null ? 'float' : REASONS[layer.reason].status;
-    return { status, reason: layer.reason, kernel: op };
+    // The kernel that makes what a removed node handed on is that of the layer before it.
+    const removed = layer.reason === 'no-op' && kernel?.own !== true;
+    return { status, reason: layer.reason, kernel: removed ? null : op };
   }
   // Weights alone in int8 are meant to be computed with in float.
   if (plan.mode === 'weight-only') return { status: 'quantized', reason: null, kernel: op };
