@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { yamlSoup } from '../../test/helpers/yamlSoup';
 import { ERROR_CODES, QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
 import { parseRecipe, recipeText } from '../shared/recipeDocument';
@@ -97,29 +98,10 @@ gates: 3
   });
 
   test('whatever the text, a recipe or an error of ours', () => {
-    const token = fc.constantFrom(
-      'model: ',
-      'layers:',
-      '\n',
-      '  ',
-      '- ',
-      'select: a',
-      '{',
-      '}',
-      '[',
-      '&a ',
-      '*a',
-      '<<: ',
-      '"',
-      '? ',
-      '!!x ',
-      ': ',
-      '3',
-    );
     fc.assert(
-      fc.property(fc.array(token, { maxLength: 25 }), (tokens) => {
+      fc.property(yamlSoup(25), (text) => {
         try {
-          parseRecipe(tokens.join(''), 'r');
+          parseRecipe(text, 'r');
         } catch (error) {
           assert.ok(error instanceof QuantscopeError && error.code in ERROR_CODES, String(error));
           assert.equal(error.code, 'recipe-invalid');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { yamlSoup } from '../../test/helpers/yamlSoup';
 import { cursorAt } from './cursor';
 
 /** `|` marks the cursor. */
@@ -55,27 +56,8 @@ describe('the place of the cursor', () => {
   });
 
   test('of any text is found or not, and its word is around it', () => {
-    const token = fc.constantFrom(
-      'model: ',
-      'layers:',
-      '\n',
-      '  ',
-      '- ',
-      'select: ',
-      'a',
-      '{',
-      '}',
-      '[',
-      ']',
-      ',',
-      '"',
-      "'",
-      '#',
-      '|x',
-    );
     fc.assert(
-      fc.property(fc.array(token, { maxLength: 15 }), fc.nat(60), (tokens, offset) => {
-        const text = tokens.join('');
+      fc.property(yamlSoup(), fc.nat(60), (text, offset) => {
         const place = Math.min(offset, text.length);
         const found = cursorAt(text, place);
         if (found === undefined) return;
