@@ -1,5 +1,5 @@
-// What is measured: models with their images and preprocessing (in the peer's notation and in ours), and the
-// configurations of the peer.
+// What is measured: models with their images and preprocessing (in the peer's notation and in ours), how ten crops of
+// an image are made for them, and the configurations of the peer.
 
 export const MODELS = {
   squeezenet: {
@@ -7,12 +7,14 @@ export const MODELS = {
     images: 'imagenet',
     peerPreprocess: 'squeezenet',
     preprocess: '{resize: {mode: shorter-side, size: 256}, crop: 224, color: bgr, mean: [104, 117, 123]}',
+    crops: { shorter: 256, size: 224, peerPreprocess: 'size=224x224,fit=exact,color=bgr,mean=104/117/123' },
   },
   mobilenet: {
     file: 'mobilenetv1_025_128.onnx',
     images: 'imagenet',
     peerPreprocess: 'mobilenet128',
     preprocess: '{resize: {mode: shorter-side, size: 146}, crop: 128, color: rgb, mean: 127.5, std: 127.5}',
+    crops: { shorter: 146, size: 128, peerPreprocess: 'size=128x128,fit=exact,color=rgb,mean=127.5,std=127.5' },
   },
   resnet8: {
     file: 'resnet8_cifar10.onnx',

@@ -43,34 +43,43 @@ function ownFigures({ top1, top5, agreement }, width) {
   return [['ours, by its own report', ...figures, ...new Array(width - 4).fill('')]];
 }
 
-function accuracy(sides, { models, configs, peerOnly }) {
-  const header = ['configuration', 'top-1 %', 'top-5 %', 'agrees with fp32 %', 'unfused agrees %', 'bytes'];
-  return models.map((name) => {
-    const row = (label, quantized) => {
-      if (!quantized.ok) return failed(label, quantized, header.length);
-      const fused = sides.judge(name, quantized.out);
-      if (!fused.ok) return failed(label, fused, header.length);
-      const unfused = sides.judge(name, quantized.out, 'disable');
-      const { top1, top5, top1_agreement: agreement } = fused.output;
-      const figures = [top1, top5, agreement, unfused.output.top1_agreement].map(percent);
-      return [label, ...figures, fs.statSync(quantized.out).size];
-    };
+/** The second judgement beside the fused kernels on the whole images, and its column. */
+const SECOND = {
+  unfused: { column: 'unfused agrees %', judge: (sides, name, model) => sides.judge(name, model, 'disable') },
+  crops: { column: 'ten crops agree %', judge: (sides, name, model) => sides.judgeCrops(name, model) },
+};
+
+async function accuracy(sides, { models, configs, peerOnly, crops }) {
+  const second = SECOND[crops ? 'crops' : 'unfused'];
+  const header = ['configuration', 'top-1 %', 'top-5 %', 'agrees with fp32 %', second.column, 'bytes'];
+  const row = async (name, label, quantized) => {
+    if (!quantized.ok) return failed(label, quantized, header.length);
+    const whole = sides.judge(name, quantized.out);
+    if (!whole.ok) return failed(label, whole, header.length);
+    const other = await second.judge(sides, name, quantized.out);
+    const { top1, top5, top1_agreement: agreement } = whole.output;
+    const figures = [top1, top5, agreement, other.output.top1_agreement].map(percent);
+    return [label, ...figures, fs.statSync(quantized.out).size];
+  };
+  const tables = [];
+  for (const name of models) {
     const jobs = configs.map((config) => [
       `(${config}) ${CONFIGS[config].title}`,
       () => sides.peerQuantize(name, config),
     ]);
-    let own = [];
     // Ours in the middle, so that neither side has the machine to itself first.
     if (!peerOnly) jobs.splice(jobs.length >> 1, 0, ['**ours**', () => sides.ourQuantize(name)]);
-    const rows = jobs.map(([label, quantize]) => {
+    const rows = [await row(name, 'fp32', { ok: true, out: sides.modelFile(name) })];
+    let own = [];
+    for (const [label, quantize] of jobs) {
       log(`accuracy ${name} ${label}`);
       const quantized = quantize();
       if (quantized.output.accuracy) own = ownFigures(quantized.output.accuracy, header.length);
-      return row(label, quantized);
-    });
-    const fp32 = row('fp32', { ok: true, out: sides.modelFile(name) });
-    return table(name, header, [fp32, ...rows, ...own]);
-  });
+      rows.push(await row(name, label, quantized));
+    }
+    tables.push(table(name, header, [...rows, ...own]));
+  }
+  return tables;
 }
 
 function latency(sides, { models, runs, peerOnly }) {
@@ -207,6 +216,7 @@ const OPTIONS = {
   cli: { type: 'string', default: `${process.execPath} ${path.join(root, 'dist/cli.js')}` },
   'peer-only': { type: 'boolean', default: false },
   swap: { type: 'boolean', default: false },
+  crops: { type: 'boolean', default: false },
   out: { type: 'string' },
   scratch: { type: 'string' },
 };
@@ -244,7 +254,10 @@ async function main() {
     counts: values.counts.split(',').map(Number),
     runs: Number(values.runs),
     peerOnly: values['peer-only'],
+    crops: values.crops,
   };
+  const uncropped = settings.models.find((name) => settings.crops && MODELS[name].crops === undefined);
+  if (uncropped !== undefined) throw new Error(`--crops: the images of ${uncropped} are too small to be cropped`);
   const scratch = values.scratch ?? fs.mkdtempSync(path.join(os.tmpdir(), 'quantscope-bench-'));
   fs.mkdirSync(scratch, { recursive: true });
   const parts = [preamble(python)];
@@ -265,7 +278,7 @@ async function main() {
       for (const section of sections) {
         const { title, run } = SECTIONS[section];
         const heading = `## ${title}, ${cpu === 'avx2' ? 'CPU masked to AVX2' : 'CPU as it is'}\n`;
-        const blocks = run(sides, settings);
+        const blocks = await run(sides, settings);
         parts.push(heading, ...blocks);
         process.stdout.write(`${[heading, ...blocks].join('\n')}\n`);
       }

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { tenCrops } from './crops.mjs';
 import { CONFIGS, MODELS } from './models.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -57,6 +58,9 @@ export function makeSides({ python, peer, cli, data, scratch, environment, swap 
     ...(count === undefined ? [] : ['--count', String(count)]),
   ];
 
+  const judged = (name, model, graphOpt, images) =>
+    peerRun('accuracy', model, ...images, '--reference', modelFile(name), '--graph-opt', graphOpt);
+
   return {
     modelFile,
 
@@ -94,10 +98,15 @@ export function makeSides({ python, peer, cli, data, scratch, environment, swap 
 
     /** The one judge of both sides: top-1, top-5 and agreement with the fp32 model, on the validation images. */
     judge(name, model, graphOpt = 'all') {
-      return peerRun(
-        ...['accuracy', model, ...peerImages(name, 'validation'), '--labels', labelsFile(name)],
-        ...['--reference', modelFile(name), '--graph-opt', graphOpt],
-      );
+      return judged(name, model, graphOpt, [...peerImages(name, 'validation'), '--labels', labelsFile(name)]);
+    },
+
+    /** The same on ten crops of each image. */
+    async judgeCrops(name, model) {
+      const { peerPreprocess, ...how } = MODELS[name].crops;
+      const { folder, labels } = await tenCrops(imagesDir(name, 'validation'), labelsFile(name), scratch, how);
+      const images = ['--images', folder, '--preprocess', peerPreprocess, '--parity', 'all'];
+      return judged(name, model, 'all', [...images, '--labels', labels]);
     },
 
     /** Runs the models alternately, one thread; speed-ups are against the first, medians of paired ratios. */
