@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { z } from 'zod';
 import { generatedFiles, ROOT } from '../scripts/schema';
+import { COMMANDS } from '../src/cli/commands';
 import { CODES } from '../src/server/codes';
 import { recipeSchema } from '../src/shared/recipe';
 import manifest from '../package.json';
@@ -35,6 +36,12 @@ describe('generated files', () => {
       offered.map(({ title }) => title).filter((title) => !readme.includes(`**${title}**`)),
       [],
     );
+  });
+
+  test('the README names every command of the terminal', () => {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const listed = Array.from(readme.matchAll(/^quantscope (\w+) /gm), ([, name]) => name ?? '');
+    assert.deepEqual([...new Set(listed)].sort(), COMMANDS.map(({ name }) => name).sort());
   });
 
   test('every key of the recipe has a description', () => {
