@@ -59,6 +59,11 @@ export class QuickInput {
   async runCommand(title: string): Promise<void> {
     // Not waited for what the click starts: a reload that takes its time would look like a click that failed.
     await this.#inPalette(title, () => this.#quickRow(title).first().click({ timeout: GLANCE_MS, noWaitAfter: true }));
+    // What the command asks takes the palette's place; its rows must not be taken for those of the palette.
+    await eventually(
+      () => this.#input.inputValue({ timeout: SETTLE_MS }).catch(() => ''),
+      (value) => value !== `>${title}`,
+    );
   }
 
   /** Runs a command that asks for a text, and answers. */
