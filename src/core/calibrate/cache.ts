@@ -7,7 +7,7 @@ import { ByteReader, ByteWriter } from './bytes';
 import { TensorStats } from './histogram';
 
 /** The last digit is the version of the format: raised when anything in it changes its meaning. */
-const MAGIC = 'QSSTATS2';
+const MAGIC = 'QSSTATS3';
 const HASH_BYTES = 32;
 const HEADER_BYTES = MAGIC.length + 2 * HASH_BYTES;
 

@@ -106,39 +106,6 @@ describe('collectStats', () => {
     assert.deepEqual([t3.count, t3.samples, t3.min, t3.max, t3.maxSample], [24, 12, -33, 33, 11]);
   });
 
-  test('extremes alone of some samples give the extremes of all, and where they lie', async () => {
-    const { open } = fakeModel();
-    const extremes =
-      (unknown: number) =>
-      async (outputs: readonly string[]): Promise<CalibrationSession> => {
-        const session = await open(outputs);
-        return {
-          ...session,
-          async extremes(feeds) {
-            if ((feeds['x']!.data[0] as number) === unknown) return undefined;
-            const found = Object.entries(await session.run(feeds)).map(([name, { data }]) => {
-              const values = data as Float32Array;
-              return [name, { min: Math.min(...values), max: Math.max(...values) }] as const;
-            });
-            return new Map(found);
-          },
-        };
-      };
-    const { stats: whole } = await collectStats(open, tensors, datasetOf(12));
-    const { stats: few } = await collectStats(extremes(NaN), tensors, datasetOf(12), { histogramSamples: 4 });
-    for (const [name, stats] of whole) {
-      const found = few.get(name)!;
-      for (const key of ['samples', 'min', 'max', 'minSample', 'maxSample', 'movingMin', 'movingMax'] as const)
-        assert.equal(found[key], stats[key], `${name}.${key}`);
-      assert.deepEqual([found.countedSamples, found.count], [4, 8]);
-      assert.deepEqual(TensorStats.fromBytes(found.toBytes()).toBytes(), found.toBytes());
-    }
-    const { stats: looked } = await collectStats(extremes(11), tensors, datasetOf(12), { histogramSamples: 4 });
-    assert.equal(looked.get('t1')!.countedSamples, 5, 'where the extremes are unknown the values are counted');
-    const { stats: without } = await collectStats(open, tensors, datasetOf(12), { histogramSamples: 4 });
-    assert.equal(without.get('t1')!.countedSamples, 12, 'a session that cannot find extremes');
-  });
-
   test('a sample keeps its index where another could not be read', async () => {
     const { stats } = await collectStats(fakeModel().open, tensors, datasetOf(5, [1, 2]));
     assert.deepEqual([stats.get('t1')!.samples, stats.get('t1')!.maxSample], [3, 4]);

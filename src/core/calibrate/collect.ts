@@ -6,7 +6,7 @@ import type { OnProgress } from '../../shared/progress';
 import type { Dataset, Feeds } from '../data/types';
 import { toFloat32, type Tensor } from '../tensor';
 import { planGroups, type MeasuredTensor } from './groups';
-import type { Extent, TensorStats } from './histogram';
+import type { TensorStats } from './histogram';
 import type { Settling } from './settling';
 import { openSink, type Measured } from './sink';
 
@@ -16,11 +16,6 @@ const PROGRESS_INTERVAL_MS = 100;
 export interface CollectOptions {
   /** Most bytes of measured tensors in memory at once; default 1 GiB. Less costs passes over the data. */
   readonly memoryCapBytes?: number;
-  /**
-   * How many samples enter the histograms, evenly spread over the data; all where left out. Of the
-   * others only the extremes are taken, by sessions that have {@link CalibrationSession.extremes}.
-   */
-  readonly histogramSamples?: number;
   readonly signal?: AbortSignal;
   /** At most about ten times a second, and once at the end. */
   readonly onProgress?: OnProgress;
@@ -37,11 +32,6 @@ export interface Collected {
 /** A session whose outputs are the tensors asked for. */
 export interface CalibrationSession {
   run(feeds: Feeds): Promise<Record<string, Tensor>>;
-  /**
-   * The extremes of those tensors, found where the tensors are; absent where a session cannot find
-   * them, undefined where one is not finite: the finite values beside it are found only by looking at each.
-   */
-  extremes?(feeds: Feeds): Promise<ReadonlyMap<string, Extent> | undefined>;
   close(): Promise<void>;
 }
 
@@ -57,7 +47,7 @@ export async function collectStats(
   dataset: Dataset,
   options: CollectOptions = {},
 ): Promise<Collected> {
-  const { memoryCapBytes = DEFAULT_MEMORY_CAP, histogramSamples = dataset.count, signal, onProgress } = options;
+  const { memoryCapBytes = DEFAULT_MEMORY_CAP, signal, onProgress } = options;
   const groups = planGroups(tensors, memoryCapBytes);
   // Groups that stop at different samples would have ranges of different data.
   const settling = groups.length === 1 ? options.settling : undefined;
@@ -74,8 +64,7 @@ export async function collectStats(
         let seen = 0;
         for await (const sample of dataset.samples(signal)) {
           throwIfCancelled(signal);
-          const counted = isCounted(seen, dataset.count, histogramSamples);
-          const tensors = await measure(session, names, sample.feeds, counted);
+          const tensors = measured(names, await session.run(sample.feeds), sample.feeds);
           // Before their memory moves to the sink.
           const enough = settling?.observe(tensors) === true;
           await sink.observe(indices.get(sample.id) ?? seen, tensors);
@@ -98,24 +87,6 @@ export async function collectStats(
   throwIfCancelled(signal);
   onProgress?.({ stage: 'calibrate', done: dataset.count * groups.length, total: dataset.count * groups.length });
   return { stats, samples };
-}
-
-/** Whether this sample is among `wanted` that are evenly spread over `count`; the first always is. */
-function isCounted(index: number, count: number, wanted: number): boolean {
-  return index === 0 || Math.floor((index * wanted) / count) !== Math.floor(((index - 1) * wanted) / count);
-}
-
-async function measure(
-  session: CalibrationSession,
-  names: readonly string[],
-  feeds: Feeds,
-  counted: boolean,
-): Promise<Measured> {
-  if (!counted) {
-    const extremes = await session.extremes?.(feeds);
-    if (extremes !== undefined) return [...extremes];
-  }
-  return measured(names, await session.run(feeds), feeds);
 }
 
 /** The tensors of a sample, in memory that the sink may take: a feed stays the dataset's. */

@@ -36,19 +36,15 @@ const VECTORS_FROM = 8192;
 const simd = SimdKernel.create();
 
 /** The smallest and the largest value of one sample. */
-export interface Extent {
-  readonly min: number;
-  readonly max: number;
+interface Extent {
+  min: number;
+  max: number;
 }
-
-type MutableRange = { -readonly [K in keyof Extent]: Extent[K] };
 
 interface State {
   count: number;
   nonFinite: number;
   samples: number;
-  /** Samples whose values were counted; of the others only the extremes are known. */
-  counted: number;
   min: number;
   max: number;
   minSample: number;
@@ -81,7 +77,6 @@ const emptyState = (): State => ({
   count: 0,
   nonFinite: 0,
   samples: 0,
-  counted: 0,
   min: Infinity,
   max: -Infinity,
   minSample: NO_SAMPLE,
@@ -116,10 +111,6 @@ export class TensorStats {
   /** Samples that held at least one finite value. */
   get samples(): number {
     return this.#state.samples;
-  }
-  /** Of these, the samples whose values were counted: all, or what {@link observeExtremes} was not told of. */
-  get countedSamples(): number {
-    return this.#state.counted;
   }
   /** Exact smallest value; +Infinity while empty. */
   get min(): number {
@@ -163,7 +154,7 @@ export class TensorStats {
   /** Adds one sample's values; `sample` is its index in the data set. */
   observe(values: Float32Array, sample: number): void {
     const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
-    const seen: MutableRange = { min: Infinity, max: -Infinity };
+    const seen: Extent = { min: Infinity, max: -Infinity };
     let rest = bits;
     // For short arrays, copying the counts would cost more than it saves.
     if (simd !== undefined && bits.length >= VECTORS_FROM && this.count + bits.length < WIDE_FROM) {
@@ -174,14 +165,7 @@ export class TensorStats {
     if (rest.length > 0) this.#count(rest, seen);
     if (seen.min > seen.max) return;
     this.#joinZeros();
-    this.#state.counted++;
-    this.#addExtremes(seen.min, seen.max, sample);
-  }
-
-  /** Adds a sample of which nothing but its extremes, both finite, is known: the histogram goes without it. */
-  observeExtremes({ min, max }: Extent, sample: number): void {
-    // Turns -0 into 0, as counting does.
-    this.#addExtremes(min + 0, max + 0, sample);
+    this.#addExtremes(seen, sample);
   }
 
   /**
@@ -213,7 +197,6 @@ export class TensorStats {
       a.movingMax = Math.fround(b.movingMax + kept * (a.movingMax - b.firstMax));
     }
     a.samples += b.samples;
-    a.counted += b.counted;
   }
 
   /**
@@ -226,7 +209,6 @@ export class TensorStats {
     const seen = parts.filter((part) => part.samples > 0);
     if (seen.length === 0) return all;
     all.#state.samples = Math.max(...seen.map((part) => part.samples));
-    all.#state.counted = Math.max(...seen.map((part) => part.countedSamples));
     all.#state.movingMin = Math.min(...seen.map((part) => part.movingMin));
     all.#state.movingMax = Math.max(...seen.map((part) => part.movingMax));
     all.#state.firstMin = Math.min(...seen.map((part) => part.#state.firstMin));
@@ -307,7 +289,7 @@ export class TensorStats {
     return (this.#state.top - OCTAVES + 1) * BINS_PER_OCTAVE;
   }
 
-  #count(bits: Int32Array, seen: MutableRange): void {
+  #count(bits: Int32Array, seen: Extent): void {
     const { min, max, largest } = extremesOf(bits);
     if (largest >= INFINITY_BITS) {
       const finite = bits.filter((value) => (value & MAGNITUDE) < INFINITY_BITS);
@@ -321,7 +303,7 @@ export class TensorStats {
   }
 
   /** A multiple of four values, whose number fits in 32 bits together with those before. */
-  #countVectors(kernel: SimdKernel, bits: Int32Array, seen: MutableRange): void {
+  #countVectors(kernel: SimdKernel, bits: Int32Array, seen: Extent): void {
     kernel.loadCounts(this.#counts);
     for (let start = 0; start < bits.length; start += CHUNK) {
       const chunk = bits.subarray(start, start + CHUNK);
@@ -339,7 +321,7 @@ export class TensorStats {
     kernel.storeCounts(this.#counts);
   }
 
-  #counted(count: number, min: number, max: number, seen: MutableRange): void {
+  #counted(count: number, min: number, max: number, seen: Extent): void {
     this.#state.count += count;
     seen.min = Math.min(seen.min, min);
     seen.max = Math.max(seen.max, max);
@@ -352,7 +334,7 @@ export class TensorStats {
     this.#counts[SIDE] = 0;
   }
 
-  #addExtremes(min: number, max: number, sample: number): void {
+  #addExtremes({ min, max }: Extent, sample: number): void {
     const s = this.#state;
     if (min < s.min || (min === s.min && sample < s.minSample)) [s.min, s.minSample] = [min, sample];
     if (max > s.max || (max === s.max && sample < s.maxSample)) [s.max, s.maxSample] = [max, sample];

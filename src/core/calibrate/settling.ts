@@ -1,6 +1,5 @@
 /** Whether calibration has seen enough: ranges that the second half of the samples did not widen will not grow much more. */
 
-import type { Extent } from './histogram';
 import type { Measured } from './sink';
 
 interface Range {
@@ -34,12 +33,12 @@ export class Settling {
     return settled;
   }
 
-  #widen(name: string, values: Float32Array | Extent): void {
+  #widen(name: string, values: Float32Array): void {
     const range = this.#ranges.get(name) ?? { min: 0, max: 0 };
     this.#ranges.set(name, range);
     let { min, max } = range;
     // NaN compares as false and infinities have no place in a range.
-    for (const value of values instanceof Float32Array ? values : [values.min, values.max]) {
+    for (const value of values) {
       if (value < min && value !== -Infinity) min = value;
       if (value > max && value !== Infinity) max = value;
     }

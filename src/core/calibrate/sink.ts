@@ -8,10 +8,10 @@ import { availableParallelism } from 'node:os';
 import * as path from 'node:path';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { QuantscopeError } from '../../shared/errors';
-import { TensorStats, type Extent } from './histogram';
+import { TensorStats } from './histogram';
 
-/** By tensor its values in a sample, or only how far they reach. */
-export type Measured = readonly (readonly [name: string, values: Float32Array<ArrayBuffer> | Extent])[];
+/** By tensor its values in a sample. */
+export type Measured = readonly (readonly [name: string, values: Float32Array<ArrayBuffer>])[];
 
 export interface StatsSink {
   /** Adds one sample's tensors; their memory may be gone afterwards. Resolves as soon as there is room for the next. */
@@ -36,7 +36,7 @@ export function openSink(): StatsSink {
 
 /** The buffers of a sample; tensors that share their memory have one together. */
 function buffersOf(tensors: Measured): ArrayBuffer[] {
-  return [...new Set(tensors.flatMap(([, values]) => (values instanceof Float32Array ? [values.buffer] : [])))];
+  return [...new Set(tensors.map(([, values]) => values.buffer))];
 }
 
 export class InlineSink implements StatsSink {
@@ -48,8 +48,7 @@ export class InlineSink implements StatsSink {
     for (const [name, values] of tensors) {
       const stats = this.#stats.get(name) ?? new TensorStats();
       this.#stats.set(name, stats);
-      if (values instanceof Float32Array) stats.observe(values, sample);
-      else stats.observeExtremes(values, sample);
+      stats.observe(values, sample);
     }
     this.#closed.postMessage(undefined, buffersOf(tensors));
     return Promise.resolve();

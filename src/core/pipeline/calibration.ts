@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 
-import type { ObserverId, Recipe } from '../../shared/recipe';
+import type { Recipe } from '../../shared/recipe';
 import { readStats, writeStats } from '../calibrate/cache';
 import { collectStats, type CalibrationSession } from '../calibrate/collect';
 import type { MeasuredTensor } from '../calibrate/groups';
-import type { Extent, TensorStats } from '../calibrate/histogram';
-import type { Dataset, Feeds } from '../data/types';
+import type { TensorStats } from '../calibrate/histogram';
+import type { Dataset } from '../data/types';
 import { writeFileAtomic } from '../files';
 import { makeFolder } from '../folders';
 import { makeAttribute } from '../onnx/attributes';
@@ -17,7 +17,7 @@ import { graphOf, makeNode, opsetVersion, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
 import { withOutputs, nameOnly } from '../runtime/inspect';
 import { openSession } from '../runtime/session';
-import { bytesPerElement, makeTensor, toFloat32, type Tensor } from '../tensor';
+import { bytesPerElement, makeTensor, toFloat32 } from '../tensor';
 import { Settling } from '../calibrate/settling';
 import { addDerived, derivedTensors } from './derived';
 import { elements } from './macs';
@@ -31,23 +31,12 @@ export interface Calibration {
   readonly cached: boolean;
   /** Samples that were read; fewer than there are where the ranges settled before. */
   readonly samples: number;
-  /** Identifies model, data, preprocessing and how many samples were counted; '' where nothing was measured. */
+  /** Identifies model, data and preprocessing; '' where nothing was measured. */
   readonly key: string;
-}
-
-/** Whether two keys are of the same model, data and preprocessing. */
-export function sameMeasurement(key: string, other: string): boolean {
-  return key.split('-')[0] === other.split('-')[0];
 }
 
 export const STATS_FILE = 'calibration.bin';
 const MEANS_FILE = 'calibration.json';
-
-/** What these observers choose follows from the extremes of the samples. */
-const READ_EXTREMES: ReadonlySet<ObserverId> = new Set(['min-max', 'moving-average']);
-/** As many samples, and this share of many, still enter the histograms, which are then only looked at. */
-const LEAST_COUNTED = 16;
-const COUNTED_SHARE = 1 / 8;
 
 /** What {@link MEANS_FILE} holds. */
 interface MeansFile {
@@ -70,13 +59,9 @@ export async function calibrate(
 ): Promise<Calibration> {
   const tensors = measuredTensors(prepared);
   const channels = channelTensors(prepared, tensors);
-  const full = await keyOf(prepared, dataset, recipe);
-  const counted = countedSamples(prepared, dataset.count);
-  const key = counted < dataset.count ? `${full}-${counted}` : full;
-  for (const enough of new Set([full, key])) {
-    const known = await fromCache(outDir, enough, tensors, channels);
-    if (known !== undefined) return { ...known, cached: true, key: enough };
-  }
+  const key = await keyOf(prepared, dataset, recipe);
+  const known = await fromCache(outDir, key, tensors, channels);
+  if (known !== undefined) return { ...known, cached: true, key };
 
   const sums = new ChannelMeans();
   // The means are small and come from inside the graph: the first pass takes all of them.
@@ -84,13 +69,12 @@ export async function calibrate(
   const open = async (names: readonly string[]): Promise<CalibrationSession> => {
     const axes = wanted;
     wanted = new Map();
-    return openCalibration(prepared, names, axes, sums, counted < dataset.count, context);
+    return openCalibration(prepared, names, axes, sums, context);
   };
   const derived = derivedTensors(prepared.graph, new Set(tensors.map(({ name }) => name)));
   const read = tensors.filter(({ name }) => !derived.has(name));
   const share = recipe.calibration?.settled;
-  const settling = share === undefined ? {} : { settling: new Settling(share) };
-  const options = { ...context, ...settling, histogramSamples: counted };
+  const options = share === undefined ? context : { ...context, settling: new Settling(share) };
   const collected = await collectStats(open, read, dataset, options);
   const stats = addDerived(collected.stats, derived);
   const { samples } = collected;
@@ -118,14 +102,6 @@ export async function readCalibration(
   } catch {
     return undefined;
   }
-}
-
-/** How many samples the histograms need to count: all, unless every observer reads the extremes alone. */
-function countedSamples({ plan, tensors }: Prepared, count: number): number {
-  const simple = [...plan.activations.values()].every(
-    ({ tensor, observer }) => READ_EXTREMES.has(observer) && (tensors.get(tensor)?.type ?? 'float32') === 'float32',
-  );
-  return simple ? Math.min(count, Math.max(LEAST_COUNTED, Math.ceil(count * COUNTED_SHARE))) : count;
 }
 
 /** Every float tensor that an int8 layer may read or write. */
@@ -204,14 +180,12 @@ async function openCalibration(
   names: readonly string[],
   channels: ReadonlyMap<string, number>,
   sums: ChannelMeans,
-  extremes: boolean,
   { threads }: JobContext,
 ): Promise<CalibrationSession> {
   const inputs = new Set(graph.inputs);
   const outputs = names.filter((name) => !inputs.has(name));
   const means = new Map<string, string>();
   const measuring = withOutputs(model, outputs);
-  const extents = extremes ? addExtremes(measuring, names) : [];
   for (const [name, axis] of channels) {
     const rank = tensors.get(name)?.shape.length;
     if (rank === undefined) continue;
@@ -225,52 +199,18 @@ async function openCalibration(
     means.set(name, output);
   }
   const session = await openSession(measuring, threads === undefined ? {} : { threads });
-  const fetch = (feeds: Feeds, wanted: readonly string[]): Promise<Record<string, Tensor>> => {
-    const fetches = [...wanted, ...means.values()];
-    return fetches.length > 0 ? session.run(feeds, fetches) : Promise.resolve({});
-  };
-  const addMeans = (results: Readonly<Record<string, Tensor>>): void => {
-    for (const [name, output] of means) {
-      const mean = results[output];
-      if (mean !== undefined) sums.add(name, toFloat32(mean));
-    }
-  };
-  const findExtremes = async (feeds: Feeds): Promise<Map<string, Extent> | undefined> => {
-    const wanted = extents.flatMap(({ min, max }) => [min, max]);
-    // There is no smallest of no values: a tensor that is empty in this sample fails.
-    const results = await fetch(feeds, wanted).catch(() => undefined);
-    if (results === undefined || wanted.some((name) => !Number.isFinite(scalarOf(results[name])))) return undefined;
-    addMeans(results);
-    return new Map(
-      extents.map(({ name, min, max }) => [name, { min: scalarOf(results[min]), max: scalarOf(results[max]) }]),
-    );
-  };
+  const fetches = [...outputs, ...means.values()];
   return {
-    ...(extremes ? { extremes: findExtremes } : {}),
     async run(feeds) {
-      const results = await fetch(feeds, outputs);
-      addMeans(results);
+      const results = fetches.length > 0 ? await session.run(feeds, fetches) : {};
+      for (const [name, output] of means) {
+        const mean = results[output];
+        if (mean !== undefined) sums.add(name, toFloat32(mean));
+      }
       return { ...feeds, ...results };
     },
     close: () => session.close(),
   };
-}
-
-const scalarOf = (tensor: Tensor | undefined): number => Number(tensor?.data[0] ?? NaN);
-
-/**
- * The smallest and the largest value of every tensor as outputs of two numbers, by ReduceMin and
- * ReduceMax over all axes: reading the tensors out costs as much as computing them.
- */
-function addExtremes(model: OnnxModel, names: readonly string[]): { name: string; min: string; max: string }[] {
-  const graph = graphOf(model);
-  const reduced = (op: 'ReduceMin' | 'ReduceMax', tensor: string): string => {
-    const output = `${tensor}__${op}`;
-    graph.node.push(makeNode({ op, name: output, inputs: [tensor], outputs: [output], attributes: { keepdims: 0 } }));
-    graph.output.push(nameOnly(output));
-    return output;
-  };
-  return names.map((name) => ({ name, min: reduced('ReduceMin', name), max: reduced('ReduceMax', name) }));
 }
 
 /** ReduceMean takes its axes as an attribute before opset 18 and as an input since. */

@@ -19,7 +19,7 @@ import { externalFiles } from '../onnx/tensors';
 import { channelAxis } from '../plan/plan';
 import { quantizedIsCurrent, readReport, recipeFolder, resultFolder } from '../reportFile';
 import { toFloat32 } from '../tensor';
-import { readCalibration, sameMeasurement, STATS_FILE } from './calibration';
+import { readCalibration, STATS_FILE } from './calibration';
 import { hashFiles, normalizeFor } from './prepare';
 import { smoothed } from './smoothing';
 import type { JobContext } from './types';
@@ -114,7 +114,7 @@ function activationDetails(
     return { found: [], notes: ['The measurements of the calibration are gone; run again to see histograms.'] };
   }
   const { key } = report.calibration;
-  if (key !== undefined && !sameMeasurement(key, measurements.key)) {
+  if (key !== undefined && key !== measurements.key) {
     const note = 'The measurements of this run were replaced by those of a later one; run again to see histograms.';
     return { found: [], notes: [note] };
   }
@@ -125,10 +125,6 @@ function activationDetails(
     if (stats === undefined || stats.count === 0) {
       notes.push(`"${tensor.name}" was not measured: no int8 layer reads or writes it.`);
     } else found.push(activation(report, tensor, stats));
-  }
-  const { countedSamples = 0, samples = 0 } = measurements.stats.get(found[0]?.tensor ?? '') ?? {};
-  if (countedSamples < samples) {
-    notes.push(`The histograms count ${countedSamples} of ${samples} samples; of the others, the extremes are known.`);
   }
   return { found, notes };
 }
