@@ -3,8 +3,11 @@
 import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { Item, Sample, Skipped } from './types';
 
-/** Enough to keep decoding threads busy while the model runs; each costs one decoded sample of memory. */
-const READ_AHEAD = 3;
+/**
+ * Reading and decoding an image takes about seven turns of the event loop, and the runs of the model, which block
+ * it, let two pass for each sample: with three ahead it waited for images. Each costs one decoded sample of memory.
+ */
+const READ_AHEAD = 6;
 
 type Outcome = { readonly sample: Sample } | { readonly skipped: Skipped } | { readonly failure: unknown };
 
