@@ -29,7 +29,7 @@ function tracked(plan: readonly { fate: Fate; delay: number }[]): {
   return { items, taken: () => open--, most: () => most };
 }
 
-test('keeps the order, names every failure, and never holds more than seven samples', async () => {
+test('keeps the order, names every failure, and reads at most six at once', async () => {
   const plan = fc.array(fc.record({ fate: fc.constantFrom<Fate[]>('fine', 'fine', 'damaged'), delay: fc.nat(2) }), {
     maxLength: 12,
   });
@@ -48,7 +48,7 @@ test('keeps the order, names every failure, and never holds more than seven samp
         skipped,
         of('damaged').map((item) => ({ item, reason: `damaged ${item}` })),
       );
-      assert.ok(most() <= 7, `${most()} at once`);
+      assert.ok(most() <= 6, `${most()} at once`);
     }),
     { numRuns: 30 },
   );
