@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import type { QuantizeJob } from '../core/pipeline/types';
 import { countByStatus } from '../core/pipeline/report';
+import { samplesRead, skippedWarnings } from '../core/pipeline/skipped';
 import { baseOf } from '../core/reportFile';
 import { TOOL } from '../core/version';
 import { REASONS, type ReasonCode } from '../shared/reasons';
@@ -80,10 +81,9 @@ export function makeReport(parts: Parts): Report {
     calibration: {
       data: data.calibration.description,
       synthetic: data.calibration.kind === 'synthetic',
-      samples: data.calibration.count,
+      samples: samplesRead(data.calibration),
       observer: settings.global.observer ?? (settings.mode === 'qat' ? 'moving-average' : 'mse'),
-      skipped:
-        data.calibration === data.judged ? data.judged.skipped : [...data.calibration.skipped, ...data.judged.skipped],
+      skipped: data.calibration.skipped,
       cached: false,
     },
     layers,
@@ -96,6 +96,7 @@ export function makeReport(parts: Parts): Report {
     seconds: parts.seconds,
     warnings: [
       ...parts.warnings,
+      ...(data.judged === data.calibration ? [] : skippedWarnings(data.judged.skipped)),
       ...scriptWarnings(loaded),
       ...leakWarnings(layers, parts.overrides),
       ...staleWarnings(analyzed),

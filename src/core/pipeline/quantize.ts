@@ -11,7 +11,7 @@ import { measureLatency } from '../benchmark/latency';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset, SYNTHETIC } from '../data/dataset';
-import type { Dataset, Feeds, Skipped } from '../data/types';
+import type { Dataset, Feeds } from '../data/types';
 import { makeFolder } from '../folders';
 import { replaceFiles } from '../files';
 import { opsetVersion } from '../onnx/model';
@@ -29,6 +29,7 @@ import { finiteWarnings } from './finite';
 import { quantizedBefore } from './quantizedBefore';
 import { rangesOf } from './ranges';
 import { countByStatus, layerReports } from './report';
+import { samplesRead, skippedWarnings } from './skipped';
 import { StageClock } from './stageClock';
 import type { JobContext, QuantizeJob } from './types';
 
@@ -209,19 +210,6 @@ async function measure(
   if (dataset === undefined || prepared.plan.mode !== 'static')
     return { stats: new Map(), means: new Map(), samples: 0, cached: false, key: '' };
   return calibrate(prepared, dataset, job.recipe, outDir, context);
-}
-
-/** Without those that were passed over so far. */
-function samplesRead({ ids, skipped }: Dataset): number {
-  const passed = new Set(skipped.map(({ item }) => item));
-  return ids.filter((id) => !passed.has(id)).length;
-}
-
-function skippedWarnings(skipped: readonly Skipped[]): string[] {
-  const [first] = skipped;
-  if (first === undefined) return [];
-  const number = skipped.length === 1 ? '1 validation sample' : `${skipped.length} validation samples`;
-  return [`${number} could not be read, such as ${first.item}: ${first.reason}`];
 }
 
 async function firstFeeds(dataset: Dataset | undefined): Promise<Feeds | undefined> {
