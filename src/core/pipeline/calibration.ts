@@ -9,7 +9,7 @@ import { readStats, writeStats } from '../calibrate/cache';
 import { collectStats, type CalibrationSession } from '../calibrate/collect';
 import type { MeasuredTensor } from '../calibrate/groups';
 import type { TensorStats } from '../calibrate/histogram';
-import type { Dataset } from '../data/types';
+import type { Dataset, Skipped } from '../data/types';
 import { writeFileAtomic } from '../files';
 import { makeFolder } from '../folders';
 import { makeAttribute } from '../onnx/attributes';
@@ -31,6 +31,8 @@ export interface Calibration {
   readonly cached: boolean;
   /** Samples that were read; fewer than there are where the ranges settled before. */
   readonly samples: number;
+  /** Those that could not be read; of a calibration from the cache, when it was made. */
+  readonly skipped: readonly Skipped[];
   /** Identifies model, data and preprocessing; '' where nothing was measured. */
   readonly key: string;
 }
@@ -43,6 +45,8 @@ interface MeansFile {
   readonly key: string;
   readonly data: string;
   readonly samples: number;
+  /** Earlier versions did not write it. */
+  readonly skipped?: readonly Skipped[];
   readonly means: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -78,6 +82,7 @@ export async function calibrate(
   const collected = await collectStats(open, read, dataset, options);
   const stats = addDerived(collected.stats, derived);
   const { samples } = collected;
+  const { skipped } = dataset;
   const means = sums.finish();
   await makeFolder(outDir);
   await writeStats(path.join(outDir, STATS_FILE), key, stats);
@@ -85,10 +90,11 @@ export async function calibrate(
     key,
     data: dataset.description,
     samples,
+    skipped,
     means: Object.fromEntries([...means].map(([name, mean]) => [name, [...mean]])),
   };
   await writeFileAtomic(path.join(outDir, MEANS_FILE), JSON.stringify(file));
-  return { stats, means, samples, cached: false, key };
+  return { stats, means, samples, skipped, cached: false, key };
 }
 
 /** What the last run into a folder measured, whatever its model and data; `undefined` where nothing is left of it. */
@@ -143,14 +149,16 @@ async function fromCache(
   key: string,
   tensors: readonly MeasuredTensor[],
   channels: ReadonlyMap<string, number>,
-): Promise<Pick<Calibration, 'stats' | 'means' | 'samples'> | undefined> {
+): Promise<Pick<Calibration, 'stats' | 'means' | 'samples' | 'skipped'> | undefined> {
   const stats = await readStats(path.join(outDir, STATS_FILE), key);
   if (stats === undefined || tensors.some(({ name }) => !stats.has(name))) return undefined;
   try {
     const file = JSON.parse(await readFile(path.join(outDir, MEANS_FILE), 'utf8')) as MeansFile;
-    if (file.key !== key || [...channels.keys()].some((name) => file.means[name] === undefined)) return undefined;
+    const { samples, skipped } = file;
+    const isWhole = skipped !== undefined && [...channels.keys()].every((name) => file.means[name] !== undefined);
+    if (file.key !== key || !isWhole) return undefined;
     const means = new Map(Object.entries(file.means).map(([name, mean]) => [name, Float32Array.from(mean)]));
-    return { stats, means, samples: file.samples };
+    return { stats, means, samples, skipped };
   } catch {
     // A damaged cache is measured again.
     return undefined;

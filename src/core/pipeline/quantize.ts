@@ -154,7 +154,8 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
             synthetic: dataset.kind === 'synthetic',
             samples: prepared.plan.mode === 'static' ? calibration.samples : samplesRead(dataset),
             observer: recipe.calibration?.observer ?? backend.observer,
-            skipped: dataset.skipped,
+            // The dataset tells of its latest use, which may have read less.
+            skipped: prepared.plan.mode === 'static' ? calibration.skipped : dataset.skipped,
             cached: calibration.cached,
             key: calibration.key,
           },
@@ -208,7 +209,7 @@ async function measure(
 ): Promise<Calibration> {
   // The other modes take their ranges at run time, or need none.
   if (dataset === undefined || prepared.plan.mode !== 'static')
-    return { stats: new Map(), means: new Map(), samples: 0, cached: false, key: '' };
+    return { stats: new Map(), means: new Map(), samples: 0, skipped: [], cached: false, key: '' };
   return calibrate(prepared, dataset, job.recipe, outDir, context);
 }
 

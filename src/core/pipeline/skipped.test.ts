@@ -6,6 +6,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { MODES } from '../../shared/recipe';
+import type { Report } from '../../shared/report';
 import { quantize } from './quantize';
 
 const SAMPLES = path.join(__dirname, '../../../samples');
@@ -50,5 +51,15 @@ describe('samples that cannot be read', () => {
       ['broken.png', 'dangling.png'],
     );
     assert.match(warnings.join('\n'), /1 validation sample could not be read, such as damaged\.png: /);
+  });
+
+  test('those of a calibration from the cache are told as when it was made', async () => {
+    const settings = { calibration: { data: 'calibration' }, preprocess: 'tf' } as const;
+    const recipe = { model: 'shapes.onnx', ...settings, validate: { data: 'calibration/00*.png' } };
+    const run = (): Promise<Report> => quantize({ recipe, baseDir: folder, outDir: 'cached' });
+    const [made, again] = [(await run()).calibration, (await run()).calibration];
+    assert.deepEqual([made?.cached, again?.cached], [false, true]);
+    assert.deepEqual([again?.samples, again?.skipped.length], [3, 2]);
+    assert.deepEqual(again?.skipped, made?.skipped);
   });
 });
