@@ -8,6 +8,7 @@ import type { PlannedLayer } from '../plan/types';
 import { identityOf } from './identity';
 import { macsOf } from './macs';
 import { prepare, type Prepared } from './prepare';
+import { quantizedBefore } from './quantizedBefore';
 import type { JobContext } from './types';
 
 /** @throws the errors of reading, normalising and planning a model */
@@ -34,7 +35,7 @@ export async function inspectModel(input: InspectInput, context: JobContext = {}
     layers,
     counts: { quantize, float: layers.length - quantize },
     normalization: prepared.steps,
-    warnings: [],
+    warnings: quantizedBefore(prepared.original),
   };
 }
 

@@ -26,7 +26,7 @@ import { labelWarnings, measureAccuracy, openValidation, type Accuracy } from '.
 import { calibrate, type Calibration } from './calibration';
 import { prepare, type Prepared } from './prepare';
 import { finiteWarnings } from './finite';
-import { quantizedBefore } from './quantizedBefore';
+import { quantizedBefore, refuseQuantized } from './quantizedBefore';
 import { rangesOf } from './ranges';
 import { countByStatus, layerReports } from './report';
 import { samplesRead, skippedWarnings } from './skipped';
@@ -63,6 +63,7 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   const stages = new StageClock(context.onProgress);
   const watched: JobContext = { ...context, onProgress: stages.onProgress };
   const prepared = await prepare(recipe, baseDir, watched);
+  refuseQuantized(prepared);
   const name = path.basename(prepared.file, path.extname(prepared.file));
   const outDir = path.resolve(baseDir, job.outDir ?? resultsFolder(prepared.file));
   const runs = path.join(outDir, RUNS_FOLDER);
