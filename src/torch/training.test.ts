@@ -52,4 +52,13 @@ q = convert_fx(q.eval()).eval()`;
     assert.ok(Math.abs(input.range.max - 1.8) < 0.05 && input.observed.max > 1.99, JSON.stringify(input));
     assert.ok(reproduces(report, IMAGES));
   });
+
+  test('and clip in training where the int8 model clips, so that training makes nothing worse', async () => {
+    const calibration = { data: 'images.npy', observer: 'percentile' as const, percentile: 90 };
+    const [before, after] = [
+      await quantize('plain', 'static', 'images.npy', { calibration }),
+      await quantize('plain', 'qat', 'images.npy', { calibration }),
+    ].map(({ outputs }) => outputs[0]!.error.sqnr!);
+    assert.ok(after! > before! - 0.5, `${before} dB, trained ${after} dB`);
+  });
 });

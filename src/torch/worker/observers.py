@@ -77,10 +77,15 @@ class SettledFakeQuantize(FakeQuantize):
         super().enable_observer(enabled and not self.settled)
 
     def forward(self, x):
-        if self.settled:
-            return super().forward(x)
-        self.activation_post_process(x.detach())
-        return x
+        if not self.settled:
+            self.activation_post_process(x.detach())
+            return x
+        if not bool(self.fake_quant_enabled[0]):
+            return x
+        # `reduce_range` halves the range that the scale is made for, but the converted model still clips where its type
+        # ends. Clipping at the half, as torch does here, trains weights for values that are cut off in no int8 model.
+        levels = torch.iinfo(self.dtype)
+        return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, levels.min, levels.max)
 
 
 def settle(module):
