@@ -10,12 +10,17 @@ import type { AccuracyReport, LatencyReport } from '../shared/report';
 import { outputsEventSchema, timesSchema, type Scores } from './protocol';
 import type { TorchWorker } from './worker';
 
-/** `null` where the first output is no classification. @throws `labels-invalid` where labels and samples or classes do not fit */
+/**
+ * `null` where the first output is no classification.
+ * @param withoutTraining of the int8 model as it would be without its training
+ * @throws `labels-invalid` where labels and samples or classes do not fit
+ */
 export async function measureAccuracy(
   worker: TorchWorker,
   dataset: Dataset,
   labelFile: string | undefined,
   { signal }: JobContext,
+  withoutTraining = false,
 ): Promise<AccuracyReport | null> {
   const labels = labelFile === undefined ? undefined : await readLabelsFor(labelFile, dataset.ids);
   const classification = new Classification();
@@ -23,7 +28,7 @@ export async function measureAccuracy(
   let classes = Infinity;
   await worker.ask(z.unknown(), {
     method: 'evaluate',
-    params: { total: dataset.count },
+    params: { total: dataset.count, ...(withoutTraining ? { without_training: true } : {}) },
     samples: dataset.samples(signal),
     onEvent: (event) => {
       if (event.event !== 'outputs') return;

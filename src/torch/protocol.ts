@@ -133,9 +133,14 @@ export const layerSchema = z.object({
 });
 export type WorkerLayer = z.infer<typeof layerSchema>;
 
+const outputErrors = z.array(z.object({ index: z.number(), error }));
+export type OutputErrors = z.infer<typeof outputErrors>;
+
 export const analyzedSchema = z.object({
   layers: z.array(layerSchema),
-  outputs: z.array(z.object({ index: z.number(), error })),
+  outputs: outputErrors,
+  /** Of a training: the outputs of the int8 model without it. */
+  untrained: outputErrors.nullable().default(null),
   /** Layers that read in the float model what was written over in place, and in the int8 model what was there before. */
   stale: z.array(z.string()).default([]),
 });

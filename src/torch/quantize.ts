@@ -23,6 +23,7 @@ import { makeReport, type Files } from './report';
 import { reproductionScript } from './reproduce';
 import { checkEngine, mismatchWarnings, settingsOf, type Settings } from './settings';
 import { train } from './train';
+import { convertUntrained, trainingWarnings, untrainedAccuracy } from './untrained';
 import { verifySaved } from './verify';
 import type { TorchWorker } from './worker';
 
@@ -118,6 +119,7 @@ class TorchRun {
     }
     this.#stages.enter('convert');
     await worker.ask(convertedSchema, { method: 'convert', params: { path: temporary } });
+    if (this.#settings.mode === 'qat') await convertUntrained(worker, data.calibration, this.#context);
     this.#stages.enter('analyze');
     const analyzed = await worker.ask(analyzedSchema, {
       method: 'analyze',
@@ -126,6 +128,7 @@ class TorchRun {
     });
     this.#stages.enter('evaluate');
     const accuracy = await measureAccuracy(worker, data.judged, data.labels, this.#context);
+    const untrained = await untrainedAccuracy(worker, recipe, accuracy, data, this.#context);
     this.#stages.enter('benchmark');
     const latency = await measureLatency(worker);
     this.#stages.enter('verify');
@@ -134,7 +137,13 @@ class TorchRun {
       context: this.#context,
     });
     const exported = recipe.torch?.onnx === true ? await exportOnnx(worker, onnx) : [];
-    const warnings = [...mismatchWarnings(this.#settings), ...labelWarnings(accuracy), ...saved, ...exported];
+    const warnings = [
+      ...mismatchWarnings(this.#settings),
+      ...labelWarnings(accuracy),
+      ...trainingWarnings(recipe, analyzed, { trained: accuracy, untrained }),
+      ...saved,
+      ...exported,
+    ];
     const report = makeReport({
       job: this.#job,
       settings: this.#settings,

@@ -20,8 +20,9 @@ from prepare import prepare, use_engine
 from race import load_contestants, race
 from samples import Samples
 from script import script_text
-from torchscript import ScriptComparison, convert_script, prepare_script, script_layers
+from torchscript import OutputComparison, convert_script, prepare_script, script_layers
 from training import Distillation
+from untrained import untrained
 
 # Timing every node of a large model a hundred times would take longer than all the rest.
 NODE_RUNS = 15
@@ -40,6 +41,8 @@ class Session:
         self._contestants = []
         self._distillation = None
         self._passes = 0
+        # Of a training: the int8 model without it.
+        self._untrained = None
 
     def _samples(self, stage, total, before=0):
         """The samples that follow on the wire, with progress after each."""
@@ -141,6 +144,11 @@ class Session:
             self._distillation.finish()
         return result
 
+    def do_untrained(self, total):
+        """What the same settings give without the training, for :meth:`do_analyze` and :meth:`do_evaluate`."""
+        self._untrained = untrained(self._loaded, self._example, self._options, self._samples("convert", total))
+        return {}
+
     def do_convert(self, path):
         """Writes the int8 model as TorchScript to `path`, where there is one."""
         if self._is_script:
@@ -159,7 +167,7 @@ class Session:
 
     def do_analyze(self, total):
         if self._is_script:
-            comparison = ScriptComparison(self._loaded.module, self._converted)
+            comparison = OutputComparison(self._loaded.module, self._converted)
             for identity, inputs in self._samples("analyze", total):
                 comparison.add(identity, inputs)
             return {"layers": script_layers(self._converted), "outputs": output_errors(comparison)}
@@ -167,8 +175,13 @@ class Session:
         reference.apply(torch.ao.quantization.disable_fake_quant)
         reference.apply(torch.ao.quantization.disable_observer)
         self._comparison = comparison = Comparison(reference, self._converted)
+        # Training moves the weights in float too, so the outputs are held against the model that was given.
+        rivals = [] if self._untrained is None else [self._converted, self._untrained]
+        rivals = [OutputComparison(self._loaded.module, model) for model in rivals]
         for identity, inputs in self._samples("analyze", total):
-            comparison.add(identity, inputs)
+            for one in [comparison, *rivals]:
+                one.add(identity, inputs)
+        outputs, *others = [output_errors(one) for one in rivals or [comparison]]
         times = (
             time_nodes(comparison.prepared, self._example, True, NODE_RUNS),
             time_nodes(comparison.converted, self._example, False, NODE_RUNS),
@@ -178,15 +191,16 @@ class Session:
         layers = describe_layers(comparison, self._prepared.layers, excluded, self._options["mode"], times)
         names = {layer.node: layer.name for layer in self._prepared.layers}
         stale = [names.get(pair.chain[0].name, pair.node.name) for pair in comparison.pairs if pair.node in comparison.stale]
-        return {"layers": layers, "outputs": output_errors(comparison), "stale": stale}
+        return {"layers": layers, "outputs": outputs, "stale": stale, "untrained": others[0] if others else None}
 
-    def do_evaluate(self, total):
+    def do_evaluate(self, total, without_training=False):
         """Sends the first output of both models for every sample."""
+        converted = self._untrained if without_training else self._converted
         with torch.no_grad():
             for identity, inputs in self._samples("evaluate", total):
                 with During("model", "The model"):
                     fp32 = first_tensor(self._loaded.module(*copied(inputs)))
-                int8 = first_tensor(self._converted(*inputs))
+                int8 = first_tensor(converted(*inputs))
                 self._wire.event("outputs", sample=identity, fp32=as_list(fp32), int8=as_list(int8))
         return {}
 

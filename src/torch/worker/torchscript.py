@@ -29,8 +29,8 @@ def convert_script(prepared):
         return convert_jit(prepared.module)
 
 
-class ScriptComparison:
-    """Errors of the outputs of a TorchScript model and its converted form."""
+class OutputComparison:
+    """Errors of the outputs of a model that is not looked into."""
 
     def __init__(self, model, converted):
         self._model = model
@@ -39,7 +39,7 @@ class ScriptComparison:
 
     def add(self, sample, inputs):
         with torch.no_grad(), During("model", "The model"):
-            pairs = zip(_flat(self._model(*copied(inputs))), _flat(self._converted(*inputs)))
+            pairs = zip(_flat(self._model(*copied(inputs))), _flat(self._converted(*copied(inputs))))
             for index, (expected, actual) in enumerate(pairs):
                 self.outputs.setdefault(index, ErrorSums()).add(sample, expected.float(), actual.float())
 
