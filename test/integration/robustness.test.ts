@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,8 +12,8 @@ import { EngineClient } from '../../src/engine/client';
 import { ERROR_CODES, QuantscopeError, type ErrorCode } from '../../src/shared/errors';
 import type { QuantizeInput } from '../../src/shared/protocol';
 import type { Report } from '../../src/shared/report';
+import { CALIBRATION, filesIn, PREPROCESS, quantizeArguments, workspace } from './sampleRuns';
 import {
-  CLI,
   errorCodeOf,
   missing,
   reportOf,
@@ -28,22 +27,7 @@ import {
 } from './support';
 
 const skip = missing(SAMPLES);
-const CALIBRATION = path.join(SAMPLES, 'images/calibration');
 const TEMPORARY = /^\..*\.tmp$/;
-const PREPROCESS = { color: 'rgb', scale: 1 / 127.5, mean: 1 } as const;
-
-/** A folder with a copy of the sample's model. */
-function workspace(): { folder: string; model: string; out: string } {
-  const folder = temporaryFolder();
-  const model = path.join(folder, 'shapes.onnx');
-  cpSync(path.join(SAMPLES, 'shapes.onnx'), model);
-  return { folder, model, out: path.join(folder, 'out') };
-}
-
-function quantizeArguments(model: string, out: string, samples: number): string[] {
-  const block = ['--preprocess', JSON.stringify(PREPROCESS)];
-  return ['quantize', model, '--data', CALIBRATION, '--samples', String(samples), ...block, '--out', out, '--json'];
-}
 
 function jobInput(model: string, outDir: string, samples: number): QuantizeInput {
   return {
@@ -55,14 +39,6 @@ function jobInput(model: string, outDir: string, samples: number): QuantizeInput
 
 function newEngine(): EngineClient {
   return new EngineClient({ version: VERSION, entry: path.join(ROOT, 'dist/engine.js') });
-}
-
-function filesIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-    .sort();
 }
 
 const temporariesIn = (folder: string): string[] =>
@@ -263,66 +239,6 @@ describe('a model that is none', { skip }, () => {
     assert.equal(result.code, 2);
     assert.equal(errorCodeOf(result), 'file-not-found');
   });
-});
-
-/** A mount that only the command and its children see, and that goes with them. */
-function privateMounts(): string | false {
-  if (process.platform !== 'linux') return 'needs mount namespaces of Linux';
-  const { status, stderr, error } = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], {
-    encoding: 'utf8',
-  });
-  return status === 0 ? false : `no private mount: ${error?.message ?? stderr.trim()}`;
-}
-
-const MOUNTED = `
-set -e
-mount -t tmpfs -o size="$SIZE" tmpfs "$OUT"
-cp -r "$FORMER"/. "$OUT"
-[ "$READ_ONLY" = no ] || mount -o remount,ro "$OUT"
-set +e
-"$@"
-status=$?
-cp -r "$OUT"/. "$AFTER"
-exit $status
-`;
-
-describe('an output folder that cannot be written', { skip: skip === false ? privateMounts() : skip }, () => {
-  const rows: readonly [string, boolean, ErrorCode][] = [
-    ['full', false, 'disk-full'],
-    ['read-only', true, 'file-unwritable'],
-  ];
-  // With another number of samples the calibration is what does not fit; with the same, the first that is none of these.
-  const attempts: readonly [number, readonly string[]][] = [
-    [8, []],
-    [4, []],
-    [4, ['shapes.int8.onnx']],
-    [4, ['shapes.int8.onnx', 'report.json']],
-  ];
-  for (const [name, readOnly, code] of rows) {
-    for (const [samples, fitting] of readOnly ? attempts.slice(0, 2) : attempts) {
-      const room = fitting.length === 0 ? '' : `, room for ${fitting.join(' and ')}`;
-      test(`${name}, ${samples} samples${room}: "${code}", and the former results are as they were`, async () => {
-        const { folder, model, out: former } = workspace();
-        reportOf(await runCli(quantizeArguments(model, former, 4)));
-        const [out, after] = [subfolder(folder, 'mounted'), subfolder(folder, 'after')];
-        const pages = [...filesIn(former), ...fitting]
-          .map((file) => Math.ceil(readFileSync(path.join(former, file)).length / 4096))
-          .reduce((a, b) => a + b, 0);
-        const env = {
-          ...{ SIZE: String((pages + 4) * 4096), OUT: out, FORMER: former, AFTER: after },
-          READ_ONLY: readOnly ? 'yes' : 'no',
-        };
-        const command = [process.execPath, CLI, ...quantizeArguments(model, out, samples)];
-        const result = await start('unshare', ['-rm', 'sh', '-c', MOUNTED, 'sh', ...command], { env }).finished;
-        assert.equal(errorCodeOf(result), code);
-        assert.equal(result.code, ERROR_CODES[code].exit, result.stdout + result.stderr);
-        assert.deepEqual(filesIn(after), filesIn(former));
-        for (const file of filesIn(former)) {
-          assert.ok(readFileSync(path.join(after, file)).equals(readFileSync(path.join(former, file))), file);
-        }
-      });
-    }
-  }
 });
 
 /** All of a report's layers but the times, which differ from run to run. */

@@ -1,7 +1,6 @@
 /** What the runtime can tell about a model: shapes, its optimized graph, kernel times. */
 
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import * as os from 'node:os';
+import { readFile, readdir } from 'node:fs/promises';
 import * as path from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import {
@@ -14,6 +13,7 @@ import {
 } from '../onnx/generated/onnx_pb';
 import { cloneModel, graphOf, parseModel, shallow, type OnnxModel } from '../onnx/model';
 import { dataTypeOf } from '../onnx/tensorProto';
+import { checkRoom, inTemporaryFolder } from '../temporaryFolder';
 import type { ElementType } from '../tensor';
 import { openSession, type Feeds, type OptimizationLevel, type SessionOptions, type TensorInfo } from './session';
 
@@ -108,8 +108,7 @@ export async function profileKernels(
     } finally {
       await session.close();
     }
-    const [file] = await readdir(folder);
-    return file === undefined ? [] : kernelTimes(await readFile(path.join(folder, file), 'utf8'), options.runs);
+    return kernelTimes(await readEvents(folder), options.runs);
   });
 }
 
@@ -138,8 +137,8 @@ function withPlainNames(model: OnnxModel): OnnxModel {
 }
 
 /** The profile is a list of trace events; a kernel is `NODE_kernel_time`. Its first run is the warm-up. */
-function kernelTimes(json: string, runs: number): KernelTime[] {
-  const events = eventsOf(json).filter((e) => e.cat === 'Node' && e.name?.endsWith('_kernel_time') === true);
+function kernelTimes(all: readonly ProfileEvent[], runs: number): KernelTime[] {
+  const events = all.filter((e) => e.cat === 'Node' && e.name?.endsWith('_kernel_time') === true);
   const times = new Map<string, { op: string; durations: number[] }>();
   for (const { name = '', args, dur = 0 } of events) {
     const node = name
@@ -155,20 +154,17 @@ function kernelTimes(json: string, runs: number): KernelTime[] {
   });
 }
 
-async function inTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'quantscope-'));
+/**
+ * Of the one profile in a folder; empty where it is no JSON, as names inside of subgraphs may make it: then there are no
+ * times.
+ * @throws `disk-full` where it is cut off, about which the profiler is silent
+ */
+async function readEvents(folder: string): Promise<readonly ProfileEvent[]> {
   try {
-    return await use(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** Empty for a file that is no JSON, as names inside of subgraphs may make it: then there are no times. */
-function eventsOf(json: string): readonly ProfileEvent[] {
-  try {
-    return JSON.parse(json) as ProfileEvent[];
-  } catch {
+    const [file = ''] = await readdir(folder);
+    return JSON.parse(await readFile(path.join(folder, file), 'utf8')) as ProfileEvent[];
+  } catch (error) {
+    await checkRoom(folder, error);
     return [];
   }
 }
