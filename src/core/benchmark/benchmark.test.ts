@@ -50,6 +50,12 @@ describe('benchmark', () => {
     await assert.rejects(shaped({ z: [2, 9] }), { code: 'usage', message: /"z".*inputs are x/ });
     await assert.rejects(shaped({ x: [2] }), { code: 'usage', message: /does not fit/ });
     await assert.rejects(benchmark({ models: ['relu.onnx'], shapes: { x: [2, 64] }, baseDir }), { code: 'usage' });
+    const beyond = {
+      code: 'out-of-memory',
+      message: /^"x" of 2×10000000000000 takes \d+ GB, and this machine has /,
+      hint: /smaller dim/,
+    };
+    await assert.rejects(shaped({ x: [2, 1e13] }), beyond);
   });
 
   test('a model that is not there', async () => {

@@ -1,6 +1,9 @@
 /** Seeded random samples, the last resort where there are no data: right in shape and type, wrong in distribution. */
 
-import { allocate, elementCount, floatToHalf, type Tensor } from '../tensor';
+import * as os from 'node:os';
+import { QuantscopeError } from '../../shared/errors';
+import { bytes, shape } from '../../shared/format';
+import { allocate, bytesPerElement, elementCount, floatToHalf, type Tensor } from '../tensor';
 import { elementTypeOfInput, integerRange } from './fit';
 import type { Feeds, InputInfo } from './types';
 
@@ -33,6 +36,7 @@ export function syntheticFeeds(inputs: readonly InputInfo[], seed: number, index
 function syntheticTensor(input: InputInfo, next: () => number): Tensor {
   const type = elementTypeOfInput(input);
   const dims = concreteDims(input);
+  checkMemory(input, dims, elementCount(dims) * bytesPerElement(type));
   const data = allocate(type, elementCount(dims));
   const wide = data instanceof BigInt64Array || data instanceof BigUint64Array;
   const range = integerRange(type);
@@ -51,6 +55,14 @@ function syntheticTensor(input: InputInfo, next: () => number): Tensor {
     data[i] = wide ? BigInt(value) : value;
   }
   return { type, dims, data };
+}
+
+/** An array beyond the machine would be refused by JavaScript in its own words, or fill the machine first. */
+function checkMemory({ name }: InputInfo, dims: readonly number[], size: number): void {
+  const most = os.totalmem();
+  if (size <= most) return;
+  const text = `"${name}" of ${shape(dims)} takes ${bytes(size)}, and this machine has ${bytes(most)}.`;
+  throw new QuantscopeError('out-of-memory', text, { hint: 'Give smaller dimensions, such as a smaller batch.' });
 }
 
 /** Box–Muller: https://en.wikipedia.org/wiki/Box–Muller_transform */
