@@ -59,6 +59,8 @@ export interface NormalizeOptions {
 export interface Normalized {
   readonly model: OnnxModel;
   readonly steps: readonly NormalizeStep[];
+  /** The parts of layers that were split, by name, with the name of the layer. */
+  readonly parts: ReadonlyMap<string, string>;
 }
 
 /** From IR 4 on an initializer need not be an input; 8 is what every exporter of the last years writes. */
@@ -77,6 +79,7 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
   const copy = cloneModel(model);
   const graph = graphOf(copy);
   const steps: NormalizeStep[] = [];
+  const parts = new Map<string, string>();
   const report = (id: NormalizeStep['id'], description: string, nodes: readonly string[]): void => {
     if (nodes.length > 0) steps.push({ id, description, nodes });
   };
@@ -125,6 +128,9 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
     const split = splitConcats(copy, await inferOrNothing(copy), options.split);
     const readers = count([...new Set(split.flatMap((concat) => concat.readers))], 'layer');
     const names = split.map(({ concat }) => concat);
+    // What is split may be the part of another split.
+    for (const [part, layer] of split.flatMap((concat) => [...concat.parts]))
+      parts.set(part, parts.get(layer) ?? layer);
     report('split-concat', `Split ${readers} by the inputs of ${count(names, 'Concat')}, which went.`, names);
   }
   if (options.equalize === true) {
@@ -133,7 +139,7 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
     const nodes = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
     report('equalize', `Evened out the channels between ${pairs.length} pairs of layers, by up to ${times}×.`, nodes);
   }
-  return { model: copy, steps };
+  return { model: copy, steps, parts };
 }
 
 function count(names: readonly string[], what: string): string {

@@ -23,6 +23,11 @@ export interface SplitConcat {
   readonly readers: readonly string[];
 }
 
+export interface Split extends SplitConcat {
+  /** The nodes that were made, by name, with the name of the layer that each is a part of. */
+  readonly parts: ReadonlyMap<string, string>;
+}
+
 interface Reader {
   readonly node: NodeProto;
   readonly weight: Tensor<'float32'>;
@@ -48,7 +53,7 @@ export function splittableConcats(graph: Graph, tensors: Tensors): readonly Spli
  * Splits what reads the Concats of these names (edited).
  * @throws `plan-impossible` for a name that is no Concat which can be split
  */
-export function splitConcats(model: OnnxModel, tensors: Tensors, names: readonly string[]): readonly SplitConcat[] {
+export function splitConcats(model: OnnxModel, tensors: Tensors, names: readonly string[]): readonly Split[] {
   const proto = graphOf(model);
   const taken = tensorNames(proto);
   for (const { name } of proto.node) taken.add(name);
@@ -58,11 +63,15 @@ export function splitConcats(model: OnnxModel, tensors: Tensors, names: readonly
     const node = graph.nodes.find((found) => found.name === name);
     const site = node === undefined ? undefined : siteOf(graph, tensors, node);
     if (site === undefined) throw impossible(name, splittableConcats(graph, tensors));
-    for (const reader of site.layers) splitReader(proto, taken, site, reader);
+    const parts = new Map(
+      site.layers.flatMap((reader) =>
+        splitReader(proto, taken, site, reader).map((part) => [part, reader.node.name] as const),
+      ),
+    );
     const weights = site.layers.flatMap((reader) => reader.node.input[1] ?? []);
     prune(proto, new Set([...site.node.output, ...weights]));
     const { concat, inputs, readers } = site;
-    return { concat, inputs, readers };
+    return { concat, inputs, readers, parts };
   });
 }
 
@@ -111,8 +120,8 @@ function readerOf(graph: Graph, node: NodeProto, concatAxis: number, rank: numbe
   }
 }
 
-/** The first part keeps the layer's name and bias; the sum takes over what it wrote. */
-function splitReader(proto: GraphProto, taken: Set<string>, { inputs, sizes }: Site, reader: Reader): void {
+/** Names of the nodes made. The first part keeps the layer's name and bias; the sum takes over what it wrote. */
+function splitReader(proto: GraphProto, taken: Set<string>, { inputs, sizes }: Site, reader: Reader): string[] {
   const { node, weight, axis } = reader;
   const output = outputOf(node);
   let start = 0;
@@ -138,6 +147,7 @@ function splitReader(proto: GraphProto, taken: Set<string>, { inputs, sizes }: S
     } else sum = written;
   }
   proto.node.splice(proto.node.indexOf(node), 1, ...made);
+  return made.map(({ name }) => name);
 }
 
 function slice({ dims, data }: Tensor<'float32'>, axis: number, start: number, size: number): Tensor<'float32'> {

@@ -72,7 +72,13 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
   const backend = backendOf(recipe.backend ?? 'ort-cpu');
   const required = requiredOpset(recipe);
   const sha256 = await hashFiles(files);
-  const { model, steps } = await smoothed(await normalizeFor(recipe, original), sha256, recipe, baseDir, context);
+  const { model, steps, parts } = await smoothed(
+    await normalizeFor(recipe, original),
+    sha256,
+    recipe,
+    baseDir,
+    context,
+  );
   const version = opsetVersion(model) ?? 0;
   if (version < required) {
     throw new QuantscopeError(
@@ -88,7 +94,7 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
 
   onProgress?.({ stage: 'plan', done: 0, total: 1 });
   const isa = await isaOf(recipe);
-  const plan = makePlan({ model, tensors, backend, recipe, saturates: isa.saturates });
+  const plan = makePlan({ model, tensors, backend, recipe, parts, saturates: isa.saturates });
   return {
     file,
     original,

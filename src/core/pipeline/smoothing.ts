@@ -40,7 +40,7 @@ export async function smoothed(
   const nodes = [...new Set(tensors.flatMap((tensor) => tensor.nodes))];
   const times = `${Number(unevenness(tensors).toPrecision(3))}`;
   const description = `Moved outlier channels of ${tensors.length} activations into weights, by up to ${times}×.`;
-  return { model, steps: [...steps, { id: 'smooth', description, nodes }] };
+  return { ...normalized, model, steps: [...steps, { id: 'smooth', description, nodes }] };
 }
 
 async function peaksOf(

@@ -25,17 +25,22 @@ export interface PlanRequest {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly backend: Backend;
   readonly recipe: Recipe;
+  /** Of nodes that are parts of a layer that was split: its name. */
+  readonly parts?: ReadonlyMap<string, string>;
   /** Whether u8×s8 products saturate on the CPU the model is made for. */
   readonly saturates: boolean;
 }
 
 /** @throws `selector-unmatched`, `plan-impossible` */
 export function makePlan(request: PlanRequest): Plan {
-  const { model, recipe } = request;
+  const { model, recipe, parts } = request;
   const mode = onnxMode(recipe);
   const format = recipe.format ?? 'qdq';
   const graph = new Graph(model);
-  const nodes = graph.nodes.map((node) => ({ name: node.name, op: node.opType }));
+  const nodes = graph.nodes.map(({ name, opType: op }) => {
+    const partOf = parts?.get(name);
+    return { name, op, ...(partOf === undefined ? {} : { partOf }) };
+  });
   const overrides = resolveOverrides(recipe.layers ?? [], nodes);
   const { drafts, activations } = decide(request, graph, mode, overrides);
   const layers = drafts.map((draft) => planLayer(draft, request, overrides.get(draft.node.name), graph, activations));

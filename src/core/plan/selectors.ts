@@ -8,6 +8,8 @@ import { globToRegExp } from '../glob';
 export interface Selectable {
   readonly name: string;
   readonly op: string;
+  /** Name of the layer of the user's model that was split, where this is one of its parts: what means it means them. */
+  readonly partOf?: string;
 }
 
 /** Weakest first: exact name beats glob beats `scope:` beats `op:`. */
@@ -21,20 +23,24 @@ export interface Selector {
 
 /** A name that exists is always meant literally, even where it could be read as a pattern. */
 export function parseSelector(text: string, names: ReadonlySet<string>): Selector {
-  if (names.has(text)) return { kind: 'name', matches: (node) => node.name === text };
+  if (names.has(text)) return byName('name', (name) => name === text);
   if (text.startsWith('op:')) {
     const op = text.slice('op:'.length);
     return { kind: 'op', matches: (node) => node.op === op };
   }
   if (text.startsWith('scope:')) {
     const scope = trimSlashes(text.slice('scope:'.length));
-    return { kind: 'scope', matches: (node) => `${trimSlashes(node.name)}/`.startsWith(`${scope}/`) };
+    return byName('scope', (name) => `${trimSlashes(name)}/`.startsWith(`${scope}/`));
   }
   if (/[*?{[]/.test(text)) {
     const pattern = globToRegExp(text);
-    return { kind: 'glob', matches: (node) => pattern.test(node.name) };
+    return byName('glob', (name) => pattern.test(name));
   }
-  return { kind: 'name', matches: (node) => node.name === text };
+  return byName('name', (name) => name === text);
+}
+
+function byName(kind: SelectorKind, matches: (name: string) => boolean): Selector {
+  return { kind, matches: ({ name, partOf }) => matches(name) || (partOf !== undefined && matches(partOf)) };
 }
 
 function trimSlashes(text: string): string {
