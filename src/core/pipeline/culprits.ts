@@ -20,6 +20,7 @@ import type { PlannedLayer } from '../plan/types';
 import { readReport } from '../reportFile';
 import { outputsOf } from '../runtime/outputs';
 import { calibrate } from './calibration';
+import { onnxOnly } from './onnxOnly';
 import { prepare } from './prepare';
 import { rangesOf } from './ranges';
 import type { JobContext } from './types';
@@ -35,8 +36,11 @@ const DEFAULT_THRESHOLD = 20;
 export async function findCulprits(job: CulpritsInput, context: JobContext = {}): Promise<Culprits> {
   const report = await readReport(job.report);
   const { recipe } = report;
-  if (report.framework !== 'onnx' || report.mode !== 'static') {
-    throw new QuantscopeError('plan-impossible', 'Culprits are found for statically quantized ONNX models.');
+  onnxOnly(report.framework, 'Culprits');
+  if (report.mode !== 'static') {
+    throw new QuantscopeError('plan-impossible', 'Culprits are found for statically quantized models.', {
+      hint: 'Quantize with `mode: static`.',
+    });
   }
   const folder = path.dirname(path.resolve(job.report));
   const outDir = path.basename(folder) === 'runs' ? path.dirname(folder) : folder;

@@ -10,6 +10,7 @@ import { changeRecipe } from '../../shared/recipeEdit';
 import type { Report } from '../../shared/report';
 import { byBlame, suggestions, type Culprits } from '../../shared/verdicts';
 import { keepPrices, readFinding } from '../findingFiles';
+import { onnxOnly } from '../pipeline/onnxOnly';
 import type { JobContext } from '../pipeline/types';
 import { readReport, resultFolder } from '../reportFile';
 import { Trials } from './trials';
@@ -25,6 +26,7 @@ const FIXES_A_LAYER = 3;
 export async function priceFixes(input: PricesInput, context: JobContext = {}): Promise<Prices> {
   const file = path.resolve(input.report);
   const report = await readReport(file);
+  onnxOnly(report.framework, 'Prices');
   const outDir = path.extname(file) === '.json' ? resultFolder(file) : file;
   const { baseDir, layer, samples, seed } = input;
   const recipe: Recipe = { ...report.recipe, model: report.model.path };

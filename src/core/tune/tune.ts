@@ -20,6 +20,7 @@ import { smoothableTensors } from '../normalize/smooth';
 import { splittableConcats } from '../normalize/splitConcat';
 import { calibrate } from '../pipeline/calibration';
 import { macsOf } from '../pipeline/macs';
+import { onnxOnly } from '../pipeline/onnxOnly';
 import { prepare, type Prepared } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
 import type { JobContext } from '../pipeline/types';
@@ -51,6 +52,7 @@ export async function tune(input: TuneInput, context: TuneContext = {}): Promise
   if (Object.values(input.goal).every((limit) => limit === undefined)) {
     throw new QuantscopeError('usage', 'A tune needs a goal: a largest drop, a least SQNR or a largest latency ratio.');
   }
+  onnxOnly(input.recipe.framework, 'Searches');
   if ((input.recipe.mode ?? 'static') !== 'static') {
     throw new QuantscopeError('plan-impossible', 'Only static quantization can be tuned.', {
       hint: 'Set `mode: static` and name calibration data.',
