@@ -10,6 +10,7 @@ from torch import fx, nn
 
 from align import align, computes, passes_on, source_of
 from errors import ErrorSums
+from tensors import as_float, copied, first_tensor
 
 
 class Stepper:
@@ -85,29 +86,6 @@ class Reference:
         self._stepper.step(node)
         if node in self._ends:
             self._gave[self._ends[node]] = copied(env[node])
-
-
-def copied(value):
-    if isinstance(value, torch.Tensor):
-        return value.clone()
-    return type(value)(map(copied, value)) if type(value) in (tuple, list) else value
-
-
-def first_tensor(value):
-    if isinstance(value, torch.Tensor):
-        return value
-    if isinstance(value, (tuple, list)):
-        return next((found for found in map(first_tensor, value) if found is not None), None)
-    return None
-
-
-def as_float(value):
-    tensor = first_tensor(value)
-    if tensor is None:
-        return None
-    if tensor.is_quantized:
-        return tensor.dequantize()
-    return tensor if tensor.is_floating_point() else None
 
 
 def memory_format(tensor):

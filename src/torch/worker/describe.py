@@ -1,21 +1,14 @@
 """Status, reason, kernel, tensors and times of every layer, read off the converted graph as it ran."""
 
-import linecache
-
 import torch
 from torch import nn
 from torch.ao.quantization.backend_config import get_native_backend_config
 
 from align import observer_of, source_of
 from compare import is_dynamic, module_of, multiply_adds, quantization_facts
+from layers import MOVES, with_text
 from observers import PercentileObserver, observer_name
 from qconfigs import DYNAMIC
-
-MOVES = {
-    *("view", "reshape", "flatten", "permute", "transpose", "squeeze", "unsqueeze", "contiguous", "getitem", "chunk"),
-    *("split", "expand", "repeat", "Flatten", "Identity", "Dropout", "Dropout2d", "dropout", "stack", "cat", "clone"),
-    *("Unflatten", "unbind", "narrow", "select", "t", "T", "detach", "to", "float"),
-}
 
 
 def supported_patterns():
@@ -63,7 +56,7 @@ def _describe(comparison, pair, layer, merged, excluded, mode, supported, times)
         "fused": layer.fused + [part for other in merged for part in [other.op, *other.fused]],
         "nodes": layer.parts + [name for other in merged for name in other.parts],
         "scope": layer.scope.replace(".", "/"),
-        "source": _with_text(layer.source),
+        "source": with_text(layer.source),
         "int8": ran,
         "reason": reason,
         "kernel": _kernel(node, comparison.converted, ran),
@@ -73,14 +66,6 @@ def _describe(comparison, pair, layer, merged, excluded, mode, supported, times)
         "accumulated": comparison.accumulated[node].result(),
         "tensors": _tensors(comparison, pair, layer, facts),
     }
-
-
-def _with_text(source):
-    """The places of a layer with the text of their lines, as it was when Python read the file."""
-    if source is None:
-        return None
-    lines = {kind: linecache.getline(place["file"], place["line"]).strip() for kind, place in source.items()}
-    return {kind: {**place, "text": lines[kind]} for kind, place in source.items()}
 
 
 def _sum(values):

@@ -45,6 +45,13 @@ def check():
     return found
 
 
+def use_engine(engine):
+    """@raise RuntimeError where this build of torch lacks it"""
+    import torch
+
+    torch.backends.quantized.engine = engine
+
+
 def saturating_engines():
     """Of every engine of this torch, whether its u8 x s8 products saturate on this CPU.
 

@@ -41,6 +41,10 @@ class ErrorSums:
         }
 
 
+def output_errors(comparison):
+    return [{"index": index, "error": sums.result()} for index, sums in sorted(comparison.outputs.items())]
+
+
 def _comparable(sqnr):
     return math.inf if sqnr is None else sqnr
 

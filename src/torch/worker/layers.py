@@ -1,12 +1,18 @@
 """What the layers of a traced model are called: the paths of modules, and for functions their scope and node name."""
 
+import linecache
 import re
 
 import torch
 from torch import fx, nn
-from torch.ao.quantization import quantize_fx
 
-from failures import Failure, is_user_file
+from failures import is_user_file
+
+MOVES = {
+    *("view", "reshape", "flatten", "permute", "transpose", "squeeze", "unsqueeze", "contiguous", "getitem", "chunk"),
+    *("split", "expand", "repeat", "Flatten", "Identity", "Dropout", "Dropout2d", "dropout", "stack", "cat", "clone"),
+    *("Unflatten", "unbind", "narrow", "select", "t", "T", "detach", "to", "float"),
+}
 
 
 class Layer:
@@ -21,18 +27,6 @@ class Layer:
         self.fused = []
         self.parts = [name]
         self.source = source
-
-
-def trace(module, leaves):
-    """The graph of the model as FX mode sees it, modules of `leaves` (paths) unopened; and the scope of every node."""
-    tracer = quantize_fx.QuantizationTracer(list(leaves), [])
-    tracer.record_stack_traces = True
-    try:
-        graph = tracer.trace(module)
-    except Exception as error:
-        raise Failure("untraceable", f"FX cannot trace the model: {str(error).strip()}", "model") from error
-    scopes = {name: scope[0] for name, scope in tracer.node_name_to_scope.items()}
-    return fx.GraphModule(module, graph), scopes
 
 
 def find_layers(traced, scopes, kept, built):
@@ -78,13 +72,18 @@ def _scope_of(node, name, scopes):
     return "" if node.op == "call_module" and "." not in name else path
 
 
-_OWN = ("layers.py", "__main__.py", "runpy.py")
+# Where FX mode traces from.
+_OWN = ("prepare.py", "__main__.py", "runpy.py")
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 def _source_of(node, built):
-    """Where the user's code calls the layer, and for a module where it builds it."""
-    frames = [(file, int(line)) for file, line in _FRAME.findall(node.stack_trace or "")]
+    return source_of_frames(node.stack_trace, node.target if node.op == "call_module" else None, built)
+
+
+def source_of_frames(stack_trace, path, built):
+    """Where the user's code calls the layer, and where it builds the module at `path`. `stack_trace`: as FX records it."""
+    frames = [(file, int(line)) for file, line in _FRAME.findall(stack_trace or "")]
     # Old versions of torch list the innermost frame first, down to ours; new ones end with the innermost.
     if frames and frames[-1][0].endswith(_OWN):
         frames.reverse()
@@ -92,9 +91,17 @@ def _source_of(node, built):
     source = {}
     if called:
         source["called"] = called[-1]
-    if node.op == "call_module" and node.target in built:
-        source["built"] = built[node.target]
+    if path in built:
+        source["built"] = built[path]
     return source or None
+
+
+def with_text(source):
+    """The places of a layer with the text of their lines, as it was when Python read the file."""
+    if source is None:
+        return None
+    lines = {kind: linecache.getline(place["file"], place["line"]).strip() for kind, place in source.items()}
+    return {kind: {**place, "text": lines[kind]} for kind, place in source.items()}
 
 
 class KeepFloat(nn.Module):

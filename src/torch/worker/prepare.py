@@ -3,11 +3,13 @@
 import copy
 
 import torch
+from torch import fx
+from torch.ao.quantization import quantize_fx
 from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
 from torch.ao.quantization.quantize_fx import prepare_fx, prepare_qat_fx
 
-from failures import During
-from layers import KeepFloat, find_layers, hide_from_lowering, trace
+from failures import During, Failure
+from layers import KeepFloat, find_layers, hide_from_lowering
 from qconfigs import changed, dynamic_mapping, global_mapping
 
 
@@ -59,6 +61,18 @@ def prepare(model, example, options, built):
     return Prepared(observed, find_layers(traced, scopes, _nodes(observed), built), changes)
 
 
+def trace(module, leaves):
+    """The graph of the model as FX mode sees it, modules of `leaves` (paths) unopened; and the scope of every node."""
+    tracer = quantize_fx.QuantizationTracer(list(leaves), [])
+    tracer.record_stack_traces = True
+    try:
+        graph = tracer.trace(module)
+    except Exception as error:
+        raise Failure("untraceable", f"FX cannot trace the model: {str(error).strip()}", "model") from error
+    scopes = {name: scope[0] for name, scope in tracer.node_name_to_scope.items()}
+    return fx.GraphModule(module, graph), scopes
+
+
 def _run(module, mapping, example, custom, qat):
     run = prepare_qat_fx if qat else prepare_fx
     with During("model", "prepare_fx"):
@@ -106,8 +120,3 @@ def _apply(mapping, layers, overrides, options, places, changes):
 
 def mapping_default(options):
     return global_mapping(options["backend"], {}, options["mode"] == "qat").global_qconfig
-
-
-def use_engine(engine):
-    """@raise RuntimeError where this build of torch lacks it"""
-    torch.backends.quantized.engine = engine

@@ -7,12 +7,12 @@ values only the outputs are compared.
 import torch
 from torch.ao.quantization.quantize_jit import convert_jit, prepare_jit
 
-from compare import copied, first_tensor
-from describe import MOVES
 from errors import ErrorSums
 from failures import During
+from layers import MOVES
 from prepare import Changes, Prepared
 from qconfigs import global_mapping
+from tensors import copied, first_tensor
 
 # A value of these is what its argument was, in other numbers.
 _CONVERSIONS = ("aten::quantize_per_tensor", "aten::quantize_per_channel", "aten::dequantize")

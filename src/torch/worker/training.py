@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from compare import copied, first_tensor
+from tensors import copied, first_tensor
 
 BATCH = 16
 # Every fifth sample, but no more of them than these, is not learned from: on those it is judged which state is best.
