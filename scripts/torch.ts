@@ -16,8 +16,11 @@ interface TorchRelease {
 }
 
 export const TORCH_RELEASES = {
-  // Torch 2 writes ONNX with the help of the package of that name.
-  newest: { packages: ['torch==2.15.0', 'torchvision==0.29.2', 'onnx==1.23.2'], pythons: [11, 12, 13, 10] },
+  // Torch 2 writes ONNX with the help of the package of that name; torchao has prepare_pt2e.
+  newest: {
+    packages: ['torch==2.15.0', 'torchvision==0.29.2', 'onnx==1.23.2', 'torchao==0.18.0'],
+    pythons: [11, 12, 13, 10],
+  },
   oldest: { packages: ['torch==1.13.1', 'torchvision==0.14.1', 'numpy<2'], pythons: [10, 9, 8] },
 } as const satisfies Record<string, TorchRelease>;
 export type TorchReleaseName = keyof typeof TORCH_RELEASES;

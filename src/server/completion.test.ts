@@ -26,7 +26,7 @@ async function offered(text: string, facts: Facts = NO_FACTS): Promise<string[]>
 test('a PyTorch recipe is offered what PyTorch has', async () => {
   const head = 'framework: torch\nmodel: net.py:build\n';
   assert.deepEqual(await offered(`${head}backend: |`), ['fbgemm', 'x86', 'onednn', 'qnnpack']);
-  assert.deepEqual(await offered(`${head}mode: |`), ['static', 'dynamic', 'eager', 'qat']);
+  assert.deepEqual(await offered(`${head}mode: |`), ['static', 'dynamic', 'eager', 'qat', 'pt2e']);
   assert.deepEqual(await offered(`${head}torch:\n  engine: |`), ['fbgemm', 'x86', 'onednn', 'qnnpack']);
   assert.deepEqual(await offered(`${head}torch:\n  weights: |`), ['images', 'net.pth'].sort());
   assert.deepEqual((await offered('framework: torch\nmodel: |')).sort(), ['images', 'net.pth', 'net.py']);

@@ -261,10 +261,10 @@ export const recipeSchema = z.strictObject({
     .optional()
     .describe('The CPU the model will run on, for ort-cpu. auto asks this machine; avx2 saturates u8×s8 products.'),
   mode: z
-    .enum([...MODES, 'eager', 'qat'])
+    .enum([...MODES, 'eager', 'qat', 'pt2e'])
     .optional()
     .describe(
-      'static (default), dynamic (activations at run time) or weight-only; PyTorch also eager (its own stubs) and qat (trained).',
+      'static (default), dynamic (activations at run time) or weight-only; PyTorch also eager (its own stubs), qat (trained) and pt2e (torch.export and torchao).',
     ),
   format: z.enum(FORMATS).optional().describe('qdq (default) or qoperator.'),
   calibration: calibrationSchema.optional().describe('The data that activation ranges are measured on, and how.'),
@@ -298,7 +298,8 @@ export function activationOverride(value: Recipe['activations']): z.infer<typeof
 
 /** @throws `recipe-invalid` for a mode that only PyTorch models have */
 export function onnxMode({ mode = 'static' }: Recipe): Mode {
-  if (mode !== 'eager' && mode !== 'qat') return mode;
+  const found = MODES.find((known) => known === mode);
+  if (found !== undefined) return found;
   throw new QuantscopeError('recipe-invalid', `\`mode: ${mode}\` is for PyTorch models; ONNX has ${MODES.join(', ')}.`);
 }
 

@@ -15,8 +15,8 @@ export const SMOOTHING = [0.5, 0.75] as const;
 export const TORCH_BACKENDS = ['fbgemm', 'x86', 'onednn', 'qnnpack'] as const satisfies readonly BackendId[];
 export type TorchBackend = (typeof TORCH_BACKENDS)[number];
 
-/** Of PyTorch: `static` is FX graph mode, `eager` the model's own stubs, `qat` FX with training. */
-export const TORCH_MODES = ['static', 'dynamic', 'eager', 'qat'] as const;
+/** Of PyTorch: `static` is FX graph mode, `eager` the model's own stubs, `qat` FX with training, `pt2e` torch.export with torchao. */
+export const TORCH_MODES = ['static', 'dynamic', 'eager', 'qat', 'pt2e'] as const;
 export type TorchMode = (typeof TORCH_MODES)[number];
 
 /** The recipe's `weights` may be a bare type; this is the long form. */

@@ -168,7 +168,7 @@ export interface Report {
   readonly backend: BackendId;
   readonly target?: TargetFacts;
   readonly mode: Mode | TorchMode;
-  readonly format: Format | 'torchscript';
+  readonly format: Format | 'torchscript' | 'pt2';
   readonly environment: {
     readonly runtime: string;
     readonly cpu: string;

@@ -14,14 +14,14 @@ import type { Recipe } from '../shared/recipe';
 import { firstOf, openData } from './data';
 import { openWorker } from './environment';
 import { contestantsSchema, raceSchema, type Loaded } from './protocol';
-import { checkEngine, settingsOf } from './settings';
+import { engineToUse, settingsFor, settingsOf } from './settings';
 import type { TorchWorker } from './worker';
 
 /** One thread, ten runs to warm up, a hundred timed: how the classic recipe of PyTorch measures. */
 const DEFAULTS = { threads: 1, warmup: 10, runs: 100, seed: 0 } as const;
 
 const RECIPE = /\.ya?ml$/i;
-const TORCH = /\.(?:py|pt|pth|pkl)$|:[A-Za-z_]\w*$/;
+const TORCH = /\.(?:py|pt|pt2|pth|pkl)$|:[A-Za-z_]\w*$/;
 
 /** Whether the models are PyTorch's: a recipe whose model is, a factory, a pickle or TorchScript. */
 export function isTorchBenchmark({ models }: BenchmarkInput): boolean {
@@ -54,8 +54,7 @@ export async function benchmarkTorch(input: BenchmarkInput, context: JobContext 
   const { contestants, recipe, baseDir } = await planOf(input);
   const { worker, check } = await openWorker(recipe?.torch?.python, baseDir, context);
   try {
-    const kernels = recipe === undefined ? undefined : settingsOf(recipe);
-    if (kernels !== undefined) checkEngine(kernels, check);
+    const settingsOfRecipe = recipe === undefined ? undefined : settingsFor(settingsOf(recipe), check);
     const shapes = { ...recipeShapes(recipe), ...input.shapes };
     const { inputs } = await worker.ask(contestantsSchema, {
       method: 'contestants',
@@ -63,7 +62,7 @@ export async function benchmarkTorch(input: BenchmarkInput, context: JobContext 
         models: contestants,
         base: baseDir,
         inputs: Object.keys(shapes).length === 0 ? (recipe?.torch?.inputs ?? null) : shapes,
-        engine: kernels?.engine ?? null,
+        engine: settingsOfRecipe === undefined ? null : engineToUse(settingsOfRecipe),
       },
     });
     const samples = await exampleOf(inputs, recipe, baseDir, settings.seed, worker, context);
@@ -105,7 +104,9 @@ async function planOf({ models, baseDir, recipe: ofFirst }: BenchmarkInput): Pro
   }
   const base = path.dirname(location);
   const name = modelName(recipe.model);
-  const int8 = path.join(resultsFolder(recipe.model, 'torch'), `${name}.int8.pt`);
+  const script = path.join(resultsFolder(recipe.model, 'torch'), `${name}.int8.pt`);
+  // A run leaves one of them, as its mode writes it.
+  const int8 = existsSync(path.resolve(base, `${script}2`)) ? `${script}2` : script;
   if (!existsSync(path.resolve(base, int8))) {
     throw new QuantscopeError('file-not-found', `${int8} is not there: the recipe has not been run.`, {
       hint: `Run it first: \`quantscope run ${file} --trust\`.`,

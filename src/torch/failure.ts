@@ -26,6 +26,10 @@ const KINDS: Readonly<Record<string, { readonly code: ErrorCode; readonly hint?:
     hint: 'Name the module with the control flow under `torch: { leaves: […] }` to keep it whole and in float, use `mode: eager` with stubs, or export the model to ONNX.',
   },
   stubs: { code: 'plan-impossible' },
+  torchao: {
+    code: 'torch-missing',
+    hint: 'Install one that fits this torch: `python -m pip install --upgrade torchao`, with the interpreter of the recipe.',
+  },
 };
 
 export function failureError({ kind, message, where, frames, traceback }: Failure): QuantscopeError {

@@ -24,7 +24,7 @@ import {
   type WorkerLayer,
 } from './protocol';
 import { sourceLines } from './report';
-import { checkEngine, mismatchWarnings, settingsOf, type Settings } from './settings';
+import { engineToUse, settingsFor, settingsOf, settingsWarnings, type Settings } from './settings';
 import type { TorchWorker } from './worker';
 
 /**
@@ -38,12 +38,12 @@ export async function inspectTorch(input: InspectInput, context: JobContext = {}
   }
   const { baseDir, backend } = input;
   const recipe: Recipe = { ...input.recipe, model: input.model, ...(backend === undefined ? {} : { backend }) };
-  const settings = settingsOf(recipe);
+  const asked = settingsOf(recipe);
   const { worker, check } = await openWorker(recipe.torch?.python, baseDir, context);
   try {
     const shallow = input.shallow === true;
-    if (!shallow) checkEngine(settings, check);
-    const loaded = await askToLoad(worker, recipe, baseDir, shallow ? null : settings.engine, context.threads);
+    const settings = shallow ? asked : settingsFor(asked, check);
+    const loaded = await askToLoad(worker, recipe, baseDir, shallow ? null : engineToUse(settings), context.threads);
     const found = shallow ? undefined : await convertOnce(worker, recipe, baseDir, settings, loaded, context);
     return inspectionOf(settings, check, loaded, found);
   } finally {
@@ -111,7 +111,7 @@ function inspectionOf(settings: Settings, check: Check, loaded: Loaded, found: C
     layers,
     counts: { quantize, float: layers.length - quantize },
     normalization: [],
-    warnings: mismatchWarnings(settings),
+    warnings: settingsWarnings(settings),
   };
 }
 

@@ -55,9 +55,11 @@ function scoresOf(scores: Scores): Float32Array | undefined {
 const WARMUP = 3;
 const RUNS = 30;
 
-/** Both models on the example input, on one thread, in turns. */
-export async function measureLatency(worker: TorchWorker): Promise<LatencyReport> {
-  const { fp32, int8 } = await worker.ask(timesSchema, { method: 'time', params: { warmup: WARMUP, runs: RUNS } });
+/** Both models on the example input, on one thread, in turns; `null` where the int8 model has no int8 kernels. */
+export async function measureLatency(worker: TorchWorker): Promise<LatencyReport | null> {
+  const times = await worker.ask(timesSchema, { method: 'time', params: { warmup: WARMUP, runs: RUNS } });
+  if (times === null) return null;
+  const { fp32, int8 } = times;
   return {
     threads: 1,
     runs: RUNS,

@@ -11,7 +11,7 @@ import { firstOf } from './data';
 import { loadedSchema, preparedSchema, type Loaded, type PreparedModel } from './protocol';
 import type { Source } from './report';
 import { resolveTorchOverrides } from './selectors';
-import { overrideSettings, type LayerSettings, type Settings } from './settings';
+import { engineToUse, overrideSettings, type LayerSettings, type Settings } from './settings';
 import type { TorchWorker } from './worker';
 
 export interface Preparation {
@@ -75,14 +75,20 @@ export function askToLoad(
   });
 }
 
-/** @throws `plan-impossible` for what TorchScript cannot be given */
+/** @throws `plan-impossible` for what the mode does not take, and for what TorchScript cannot be given */
 export async function loadModel(
   worker: TorchWorker,
   { recipe, baseDir }: QuantizeJob,
-  { engine, mode, leaves }: Settings,
+  settings: Settings,
   threads: number | undefined,
 ): Promise<Loaded> {
-  const loaded = await askToLoad(worker, recipe, baseDir, engine, threads);
+  const { mode, leaves } = settings;
+  const loaded = await askToLoad(worker, recipe, baseDir, engineToUse(settings), threads);
+  if (loaded.kind === 'exported') {
+    throw new QuantscopeError('plan-impossible', `${recipe.model} is a program of torch.export, not a module.`, {
+      hint: 'Name the factory of the module, `file.py:factory`, instead.',
+    });
+  }
   const impossible = [
     ...(mode === 'static' ? [] : [`\`mode: ${mode}\``]),
     ...((recipe.layers ?? []).length === 0 ? [] : ['`layers`']),

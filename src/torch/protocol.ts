@@ -44,7 +44,8 @@ const dims = z.array(z.union([z.number(), z.string()]));
 const inputs = z.array(z.object({ name: z.string(), type: z.string(), shape: dims }));
 
 export const loadedSchema = z.object({
-  kind: z.enum(['module', 'pickle', 'torchscript']),
+  /** `exported`: a program of torch.export, such as mode pt2e writes. */
+  kind: z.enum(['module', 'pickle', 'torchscript', 'exported']),
   /** What the model was read from. */
   files: z.array(z.string()),
   inputs,
@@ -143,6 +144,8 @@ export const analyzedSchema = z.object({
   untrained: outputErrors.nullable().default(null),
   /** Layers that read in the float model what was written over in place, and in the int8 model what was there before. */
   stale: z.array(z.string()).default([]),
+  /** Of mode pt2e: what hindered int8 kernels, else how well they agree with the graph, in dB; `null` where to the bit. */
+  lowered: z.object({ problem: z.string().nullable(), agreement: ratio }).optional(),
 });
 
 export type Analyzed = z.infer<typeof analyzedSchema>;
@@ -158,7 +161,8 @@ export const contestantsSchema = z.object({ inputs });
 /** Milliseconds, one number for each timed round. */
 export const raceSchema = z.object({ entries: z.array(z.object({ bytes: z.number(), times: z.array(z.number()) })) });
 
-export const timesSchema = z.object({ fp32: z.array(z.number()), int8: z.array(z.number()) });
+/** `null` where no int8 kernels were found, so that there is nothing to time. */
+export const timesSchema = z.object({ fp32: z.array(z.number()), int8: z.array(z.number()) }).nullable();
 
 export const progressEventSchema = z.object({
   stage: z.enum(['calibrate', 'train', 'convert', 'analyze', 'evaluate', 'benchmark']),

@@ -21,26 +21,26 @@ import { loadModel, prepareModel, sourceOf } from './prepare';
 import { analyzedSchema, calibratedSchema, convertedSchema, exportedSchema, type Check, type Loaded } from './protocol';
 import { makeReport, type Files } from './report';
 import { reproductionScript } from './reproduce';
-import { checkEngine, mismatchWarnings, settingsOf, type Settings } from './settings';
+import { settingsFor, settingsOf, settingsWarnings, type Settings } from './settings';
 import { train } from './train';
 import { convertUntrained, trainingWarnings, untrainedAccuracy } from './untrained';
 import { verifySaved } from './verify';
 import type { TorchWorker } from './worker';
 
 /**
- * Quantizes a PyTorch model and writes the int8 TorchScript, the report and the script that reproduces it into the
+ * Quantizes a PyTorch model and writes the int8 TorchScript (in mode pt2e the exported program), the report and the script that reproduces it into the
  * output folder. Nothing is written of the model or the report before everything has succeeded.
  * @throws `torch-untrusted` before any Python is started
  */
 export async function quantizeTorch(job: QuantizeJob, context: JobContext = {}): Promise<Report> {
   const { recipe, baseDir } = job;
-  const settings = settingsOf(recipe);
+  const asked = settingsOf(recipe);
   const stages = new StageClock(context.onProgress);
   const watched: JobContext = { ...context, onProgress: stages.onProgress };
   stages.enter('read');
   const { worker, check } = await openWorker(recipe.torch?.python, baseDir, watched);
   try {
-    checkEngine(settings, check);
+    const settings = settingsFor(asked, check);
     return await new TorchRun(job, settings, watched, stages, worker, check).run();
   } finally {
     await worker.close();
@@ -78,7 +78,7 @@ class TorchRun {
     const runs = path.join(outDir, 'runs');
     await makeFolder(runs);
     for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
-    const target = path.join(outDir, `${name}.int8.pt`);
+    const [target, other] = targetsOf(path.join(outDir, `${name}.int8`), this.#settings);
     const onnx = path.join(outDir, `${name}.int8.onnx`);
     return replaceFiles(async (files) => {
       const [written, exported] = [files.reserve(target), files.reserve(onnx)];
@@ -90,6 +90,7 @@ class TorchRun {
       await files.write(path.join(outDir, REPORT_FILE), text);
       // Of an earlier run, it would not be the model of this report.
       if (!existsSync(exported)) await rm(onnx, { force: true });
+      await rm(other, { force: true });
       return report;
     });
   }
@@ -138,7 +139,7 @@ class TorchRun {
     });
     const exported = recipe.torch?.onnx === true ? await exportOnnx(worker, onnx) : [];
     const warnings = [
-      ...mismatchWarnings(this.#settings),
+      ...settingsWarnings(this.#settings),
       ...labelWarnings(accuracy),
       ...trainingWarnings(recipe, analyzed, { trained: accuracy, untrained }),
       ...saved,
@@ -167,7 +168,13 @@ class TorchRun {
   }
 }
 
-/** Warnings where it could not be written, which the TorchScript model does not suffer from. */
+/** The file that the mode writes, and that which another mode would have written. */
+function targetsOf(base: string, { mode }: Settings): readonly [string, string] {
+  const [script, program] = [`${base}.pt`, `${base}.pt2`];
+  return mode === 'pt2e' ? [program, script] : [script, program];
+}
+
+/** Warnings where it could not be written, which the int8 model does not suffer from. */
 async function exportOnnx(worker: TorchWorker, file: string): Promise<string[]> {
   const { problem } = await worker.ask(exportedSchema, { method: 'export', params: { path: file } });
   if (problem === null) return [];

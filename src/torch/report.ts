@@ -30,7 +30,7 @@ export interface Source {
 
 /** What was read and written. */
 export interface Files extends Source {
-  /** The int8 TorchScript. */
+  /** The int8 TorchScript, or of mode pt2e the exported program. */
   readonly target: string;
   readonly targetBytes: number;
   readonly targetSha256: string;
@@ -45,7 +45,7 @@ export interface Parts {
   readonly prepared: PreparedModel;
   readonly analyzed: Analyzed;
   readonly accuracy: AccuracyReport | null;
-  readonly latency: LatencyReport;
+  readonly latency: LatencyReport | null;
   readonly data: RecipeData;
   readonly overrides: ReadonlyMap<string, LayerSettings>;
   readonly warnings: readonly string[];
@@ -67,11 +67,11 @@ export function makeReport(parts: Parts): Report {
     base: baseOf(path.dirname(files.target), job.baseDir),
     backend: settings.backend,
     mode: settings.mode,
-    format: 'torchscript',
+    format: settings.mode === 'pt2e' ? 'pt2' : 'torchscript',
     environment: {
-      runtime: `torch ${check.torch ?? ''}, engine ${settings.engine}, Python ${check.python}`,
+      runtime: `torch ${check.torch ?? ''}, ${kernelsOf(settings, check, analyzed)}, Python ${check.python}`,
       cpu: os.cpus()[0]?.model ?? os.arch(),
-      saturates: loaded.saturates[settings.engine] === true,
+      saturates: saturates(parts),
       engines: Object.entries(loaded.saturates).map(([id, saturates]) => ({ id, saturates })),
       isa: os.arch(),
       threads: parts.threads,
@@ -100,9 +100,20 @@ export function makeReport(parts: Parts): Report {
       ...scriptWarnings(loaded),
       ...leakWarnings(layers, parts.overrides),
       ...staleWarnings(analyzed),
-      ...faultWarnings(layers, settings, loaded.saturates[settings.engine] === true),
+      ...loweringWarnings(parts),
+      ...(settings.mode === 'pt2e' ? [] : faultWarnings(layers, settings, saturates(parts))),
     ],
   };
+}
+
+/** Whether the kernels that the int8 model runs on saturate: those that pt2e is lowered to are oneDNN's. */
+function saturates({ settings, loaded }: Parts): boolean {
+  return loaded.saturates[settings.mode === 'pt2e' ? 'onednn' : settings.engine] === true;
+}
+
+function kernelsOf({ mode, engine }: Settings, { torchao }: Check, { lowered }: Analyzed): string {
+  if (mode !== 'pt2e') return `engine ${engine}`;
+  return `torchao ${torchao ?? ''}, ${lowered?.problem === null ? 'lowered to onednn' : 'not lowered'}`;
 }
 
 export function modelOf(
@@ -148,6 +159,28 @@ function scriptWarnings({ kind }: Loaded): string[] {
   return [
     'TorchScript was quantized by quantize_jit, which tells which operators run in int8, but not the error of each: name the factory of the module, `file.py:factory`, for that.',
   ];
+}
+
+/** Below this, kernels and graph disagree by more than the rounding of int8 itself usually costs. */
+const DISAGREEING_DB = 30;
+
+/** What the graph of pt2e is, and how its int8 kernels were looked at. */
+function loweringWarnings(parts: Parts): string[] {
+  const { lowered } = parts.analyzed;
+  if (lowered === undefined) return [];
+  const graph = 'The saved graph computes in float between quantize and dequantize until it is lowered';
+  if (lowered.problem !== null) {
+    return [
+      `${graph}, which failed here: ${lowered.problem}. A layer counts as int8 where its inputs and weights are rounded, and no speed is told.`,
+    ];
+  }
+  const agreement = lowered.agreement === null ? 'to the bit' : `to ${lowered.agreement.toFixed(1)} dB`;
+  const told = `${graph}, by torch.compile or, as here for status and time, lower_pt2e_quantized_to_x86 of torchao; its int8 kernels agree with it ${agreement} on one sample.`;
+  const disagree = (lowered.agreement ?? Infinity) < DISAGREEING_DB;
+  const cure = saturates(parts)
+    ? ' They add pairs of products in 16 bits, which overflow on this CPU: set `weights: { reduceRange: true }`.'
+    : ' The errors told here are those of the graph.';
+  return [disagree ? told + cure : told];
 }
 
 /** Where `convert_fx` put a copy between a layer and an operator that writes over its input in place. */

@@ -15,6 +15,7 @@ import {
   type TorchMode,
 } from '../shared/recipe';
 import { engineMismatch } from '../shared/torchEngine';
+import { installCommand } from './environment';
 import type { Check } from './protocol';
 
 /** As the worker takes them; `null` stands for the default of torch. */
@@ -31,6 +32,8 @@ export interface Settings {
   readonly backend: TorchBackend;
   readonly engine: TorchBackend;
   readonly mode: TorchMode;
+  /** What the recipe says, which a torch may no longer have. */
+  readonly asked: TorchMode;
   readonly leaves: readonly string[];
   readonly global: LayerSettings;
 }
@@ -38,10 +41,12 @@ export interface Settings {
 /** @throws `backend-unknown`, `plan-impossible` for what PyTorch's int8 kernels do not have */
 export function settingsOf(recipe: Recipe): Settings {
   const backend = torchBackend(recipe.backend ?? (os.arch() === 'arm64' ? 'qnnpack' : 'fbgemm'));
+  const mode = torchMode(recipe.mode ?? 'static');
   return {
     backend,
     engine: recipe.torch?.engine ?? backend,
-    mode: torchMode(recipe.mode ?? 'static'),
+    mode,
+    asked: mode,
     leaves: recipe.torch?.leaves ?? [],
     global: layerSettings({ ...recipe.calibration, activations: recipe.activations, weights: recipe.weights }),
   };
@@ -92,16 +97,71 @@ export function overrideSettings({ quantize, ...rest }: NodeOverride): LayerSett
   return { ...layerSettings(rest), ...(quantize === undefined ? {} : { quantize }) };
 }
 
-/** @throws `backend-unknown` for an engine that this build of torch lacks */
-export function checkEngine({ engine }: Settings, { engines, torch }: Check): void {
+/**
+ * What an interpreter makes of them: where torch.ao.quantization is gone, its heir takes the place of FX graph mode.
+ * @throws `torch-missing` for a mode whose package is not there, `backend-unknown` for an engine that this torch lacks,
+ * `plan-impossible` for what pt2e does not take
+ */
+export function settingsFor(settings: Settings, check: Check): Settings {
+  const mode = settings.mode === 'static' && !check.fx ? 'pt2e' : settings.mode;
+  if (mode !== 'pt2e') {
+    checkMode(mode, check);
+    checkEngine(settings, check);
+    return settings;
+  }
+  checkExported(settings, check);
+  return { ...settings, mode };
+}
+
+/** What mode pt2e needs, and does not take. */
+function checkExported({ backend, leaves }: Settings, { torchao, executable }: Check): void {
+  if (torchao === null) {
+    throw new QuantscopeError('torch-missing', `\`mode: pt2e\` needs torchao, which ${executable} does not have.`, {
+      hint: `Install it with \`${installCommand(executable, 'torchao')}\`, or use \`mode: static\`.`,
+    });
+  }
+  if (backend === 'qnnpack') {
+    throw new QuantscopeError('plan-impossible', "torchao has no quantizer for qnnpack: XNNPACK's is in ExecuTorch.", {
+      hint: 'Name fbgemm, x86 or onednn as `backend`: torchao has one for x86.',
+    });
+  }
+  if (leaves.length > 0) {
+    throw new QuantscopeError(
+      'plan-impossible',
+      '`mode: pt2e` takes no `torch.leaves`: torch.export opens every module.',
+      { hint: 'Keep their layers in float instead, with `quantize: false` under `layers`.' },
+    );
+  }
+}
+
+/** The engine to choose; the graph of pt2e needs none. */
+export function engineToUse({ mode, engine }: Settings): TorchBackend | null {
+  return mode === 'pt2e' ? null : engine;
+}
+
+function checkMode(mode: TorchMode, { fx, executable, torch }: Check): void {
+  if (fx) return;
+  const message = `torch ${torch ?? ''} no longer has torch.ao.quantization, which \`mode: ${mode}\` needs.`;
+  throw new QuantscopeError('torch-missing', message, {
+    hint: `Use \`mode: pt2e\`, or an earlier torch: \`${installCommand(executable, 'torch<=2.15')}\`.`,
+  });
+}
+
+function checkEngine({ engine }: Settings, { engines, torch }: Check): void {
   if (engines.includes(engine)) return;
   throw new QuantscopeError('backend-unknown', `torch ${torch ?? ''} was built without the engine ${engine}.`, {
     hint: `It has ${engines.join(', ')}: name one of them as \`torch: { engine: … }\`, or as \`backend\`.`,
   });
 }
 
-/** Why the qconfig of one backend and the kernels of another may not fit; empty where they are the same. */
-export function mismatchWarnings({ backend, engine }: Settings): string[] {
+/** What else than the recipe says was done, and why its backend and engine may not fit. */
+export function settingsWarnings({ backend, engine, mode, asked }: Settings): string[] {
+  if (mode !== asked) {
+    return [
+      `This torch no longer has torch.ao.quantization: instead of FX graph mode, prepare_pt2e of torchao quantized the model, as \`mode: ${mode}\` does.`,
+    ];
+  }
+  if (mode === 'pt2e') return [];
   const mismatch = engineMismatch(backend, engine);
   return mismatch === undefined ? [] : [mismatch];
 }

@@ -6,7 +6,7 @@ import type { JobContext } from '../core/pipeline/types';
 import { QuantscopeError } from '../shared/errors';
 import { firstOf } from './data';
 import { loadedSchema, ranEventSchema, type Check, type Scores } from './protocol';
-import type { Settings } from './settings';
+import { engineToUse, type Settings } from './settings';
 import { TorchWorker } from './worker';
 
 const SAMPLES = 4;
@@ -18,7 +18,7 @@ const SAMPLES = 4;
 export async function verifySaved(
   worker: TorchWorker,
   file: string,
-  { engine }: Settings,
+  settings: Settings,
   { executable }: Check,
   dataset: Dataset,
   { baseDir, context }: { readonly baseDir: string; readonly context: JobContext },
@@ -30,7 +30,10 @@ export async function verifySaved(
   try {
     await fresh.ask(loadedSchema, {
       method: 'load',
-      params: { model: file, weights: null, base: baseDir, inputs: null, threads: context.threads ?? null, engine },
+      params: {
+        ...{ model: file, weights: null, base: baseDir, inputs: null },
+        ...{ threads: context.threads ?? null, engine: engineToUse(settings) },
+      },
     });
     const found = await outputsOf(fresh, 'loaded', dataset, context);
     const differing = [...expected].filter(([sample, values]) => !same(values, found.get(sample)));

@@ -61,5 +61,18 @@ export function reproduces({ quantized }: Report, shape: readonly number[]): boo
   return sameBits(python, made, again, shape);
 }
 
+export const NO_TORCHAO = process.env['QUANTSCOPE_TORCH'] === 'oldest' ? 'torchao needs a newer torch' : reason;
+
+/** Whether two exported programs compute the same bits. */
+export function samePrograms(first: string, second: string, shape: readonly number[]): boolean {
+  const code = `
+import torch, torchao.quantization.pt2e.quantize_pt2e
+torch.manual_seed(1)
+x = torch.randn(${shape.join(', ')})
+a, b = (torch.export.load(name).module()(x.clone()) for name in (${JSON.stringify(first)}, ${JSON.stringify(second)}))
+print(torch.equal(a, b))`;
+  return runPython(python, folder, '-c', code) === 'True';
+}
+
 export const WORDS = [1, 7, 12];
 export const IMAGES = [2, 3, 16, 16];

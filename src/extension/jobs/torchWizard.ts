@@ -245,6 +245,12 @@ const MODES: readonly Choice<TorchMode>[] = [
     detail: 'Fine-tunes against the fp32 model on the calibration data; takes longer, loses least.',
     value: 'qat',
   },
+  {
+    label: 'Static, torch.export with torchao',
+    description: 'pt2e',
+    detail: 'prepare_pt2e, the heir of FX graph mode. Its graph is to be lowered before it runs in int8.',
+    value: 'pt2e',
+  },
 ];
 
 function backendChoices(engines: readonly string[] | undefined): Choice<TorchBackend>[] {

@@ -71,6 +71,12 @@ const CASES: readonly Case[] = [
   { code: 'plan-impossible', text: `${HEAD}mode: qat\n`, at: 'qat', message: /ONNX has no/ },
   { code: 'setting-unused', text: `${HEAD}torch: { epochs: 2 }\n`, at: 'torch', message: /framework: torch/ },
   { code: 'setting-unused', text: `${TORCH_HEAD}torch: { epochs: 2 }\n`, at: 'epochs', message: /only `mode: qat`/ },
+  {
+    code: 'setting-unused',
+    text: `${TORCH_HEAD}backend: qnnpack\nmode: pt2e\ntorch: { engine: fbgemm }\n`,
+    at: 'engine',
+    message: /kernels of oneDNN/,
+  },
   { code: 'setting-unused', text: `${TORCH_HEAD}format: qdq\n`, at: 'format', message: /ONNX models/ },
   {
     code: 'data-missing',

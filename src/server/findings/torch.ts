@@ -1,13 +1,38 @@
 /** What a recipe asks for that PyTorch does not have, and of an ONNX recipe what only PyTorch has. */
 
 import { engineMismatch } from '../../shared/torchEngine';
-import { MODES, TORCH_BACKENDS, TORCH_MODES, type BackendId, type TorchBackend } from '../../shared/recipe';
+import {
+  MODES,
+  TORCH_BACKENDS,
+  TORCH_MODES,
+  type BackendId,
+  type Recipe,
+  type TorchBackend,
+} from '../../shared/recipe';
 import type { Analysis } from '../analysis';
 import { keySpan, spanAt } from '../recipeText';
 import type { Finding, Repair } from './finding';
 
 /** Keys of the whole recipe that PyTorch's kernels leave no choice for, or that its graphs do not have. */
 const UNUSED = ['normalize', 'format', 'isa'] as const;
+
+interface Idle {
+  readonly key: keyof NonNullable<Recipe['torch']>;
+  /** Which modes it has an effect in. */
+  readonly has: (mode: NonNullable<Recipe['mode']>) => boolean;
+  readonly why: string;
+}
+
+const IDLE: readonly Idle[] = [
+  ...(['train', 'epochs', 'learning-rate'] as const).map((key): Idle => {
+    return { key, has: (mode) => mode === 'qat', why: 'only `mode: qat` trains' };
+  }),
+  {
+    key: 'engine',
+    has: (mode) => mode !== 'pt2e',
+    why: 'the graph of `mode: pt2e` is lowered to the kernels of oneDNN',
+  },
+];
 
 export function torchFindings(analysis: Analysis): Finding[] {
   const { recipe } = analysis;
@@ -27,7 +52,7 @@ function isTorchBackend(backend: BackendId): backend is TorchBackend {
 }
 
 function backendFindings(analysis: Analysis): Finding[] {
-  const { backend, torch } = analysis.recipe;
+  const { backend, mode, torch } = analysis.recipe;
   if (backend === undefined) return [];
   const span = spanAt(analysis, ['backend']);
   if (!isTorchBackend(backend)) {
@@ -37,7 +62,7 @@ function backendFindings(analysis: Analysis): Finding[] {
     });
     return [{ code: 'plan-impossible', span, message, repairs }];
   }
-  const engine = torch?.engine;
+  const engine = mode === 'pt2e' ? undefined : torch?.engine;
   const mismatch = engine === undefined ? undefined : engineMismatch(backend, engine);
   if (engine === undefined || mismatch === undefined) return [];
   const at = spanAt(analysis, ['torch', 'engine']);
@@ -69,11 +94,10 @@ function unusedFindings(analysis: Analysis): Finding[] {
     const message = `\`${key}\` has no effect: it is for ONNX models.`;
     return { code: 'setting-unused', span: keySpan(analysis, [], key), message };
   });
-  const trains = (['train', 'epochs', 'learning-rate'] as const).filter((key) => recipe.torch?.[key] !== undefined);
-  if (recipe.mode === 'qat') return found;
-  const idle = trains.map((key): Finding => {
-    const message = `\`${key}\` has no effect: only \`mode: qat\` trains.`;
+  const idle = IDLE.filter(({ key, has }) => recipe.torch?.[key] !== undefined && !has(recipe.mode ?? 'static'));
+  const ofTorch = idle.map(({ key, why }): Finding => {
+    const message = `\`${key}\` has no effect: ${why}.`;
     return { code: 'setting-unused', span: keySpan(analysis, ['torch'], key), message };
   });
-  return [...found, ...idle];
+  return [...found, ...ofTorch];
 }

@@ -38,10 +38,9 @@ def check():
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (1, 13):
         found["problem"] = f"torch 1.13 or newer is needed; this is {torch.__version__}"
         found["install"] = "torch>=1.13"
-    elif not found["fx"]:
-        heir = "" if found["torchao"] is None else f"; prepare_pt2e of torchao {found['torchao']} is not driven yet"
-        found["problem"] = f"torch {torch.__version__} no longer has torch.ao.quantization{heir}"
-        found["install"] = "torch<=2.15"
+    elif not found["fx"] and found["torchao"] is None:
+        found["problem"] = f"torch {torch.__version__} no longer has torch.ao.quantization, and torchao, its heir, is not installed"
+        found["install"] = "torchao"
     return found
 
 

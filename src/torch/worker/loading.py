@@ -62,6 +62,24 @@ def is_torchscript(path):
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
+def is_exported(path):
+    """Archives of `torch.export.save` say so in a file of their own."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/archive_format") and archive.read(name) == b"pt2" for name in archive.namelist())
+
+
+def _load_exported(path):
+    try:
+        # Registers the operators of the graph.
+        import torchao.quantization.pt2e.quantize_pt2e  # noqa: F401
+    except ImportError as error:
+        raise Failure("torchao", f"a graph of prepare_pt2e needs torchao: {error}", "model") from error
+    with open(path, "rb") as file:
+        return torch.export.load(file).module()
+
+
 class Loaded:
     """`module` is in eval mode; `built` tells for each module path the line of the user's that constructed it."""
 
@@ -73,7 +91,7 @@ class Loaded:
 
 
 def load_model(model, weights, base):
-    is_file = os.path.isfile(os.path.join(base, model)) or model.endswith((".pt", ".pth", ".pkl"))
+    is_file = os.path.isfile(os.path.join(base, model)) or model.endswith((".pt", ".pth", ".pkl", ".pt2"))
     loaded = _load_file(model, base) if is_file else _load_factory(model, base)
     if weights is not None:
         path = os.path.join(base, weights)
@@ -81,7 +99,9 @@ def load_model(model, weights, base):
             raise Failure("weights", "TorchScript holds its weights already", "torch.weights")
         _load_weights(loaded.module, path)
         loaded.files.append(path)
-    loaded.module.eval()
+    # An exported program is in eval mode for good, and says so by raising.
+    if loaded.kind != "exported":
+        loaded.module.eval()
     return loaded
 
 
@@ -101,6 +121,9 @@ def _load_file(model, base):
     path = os.path.join(base, model)
     if not os.path.exists(path):
         raise Failure("not-found", f"there is no file {path}", "model")
+    if is_exported(path):
+        with During("model", f"Loading {model}"):
+            return Loaded(_load_exported(path), "exported", [path], {})
     if is_torchscript(path):
         with During("model", f"Loading {model}"):
             return Loaded(torch.jit.load(path, map_location="cpu"), "torchscript", [path], {})

@@ -5,7 +5,6 @@ import time
 
 import torch
 
-from classic import Classic
 from environment import saturating_engines, use_engine
 from failures import During, Failure
 from loaders import loader_rows
@@ -21,7 +20,7 @@ class Session:
         self._loaded = None
         self._inputs = []
         self._example = None
-        # How the chosen mode prepares, converts and compares.
+        # How the chosen mode prepares, converts and compares: `Classic` or `Exported`.
         self._way = None
         self._contestants = []
 
@@ -74,7 +73,7 @@ class Session:
             self._example = inputs
         if self._example is None:
             raise Failure("data", "no sample came for the example input", "calibration.data")
-        self._way = Classic(self._loaded, self._inputs, self._example, options)
+        self._way = way_of(options["mode"])(self._loaded, self._inputs, self._example, options)
         with torch.no_grad(), During("model", "The model"):
             outputs = self._loaded.module(*copied(self._example))
         return {
@@ -163,7 +162,9 @@ class Session:
         return {"entries": [{"bytes": one.size(), "times": one.times} for one in self._contestants]}
 
     def do_time(self, warmup, runs):
-        """Milliseconds of both models on the example input, on one thread, alternately."""
+        """Milliseconds of both models on the example input, on one thread, alternately; None where no kernels are in int8."""
+        if self._way.fastest is None:
+            return None
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         models = {"fp32": self._loaded.module, "int8": self._way.fastest}
@@ -178,6 +179,17 @@ class Session:
                         times[name].append((time.perf_counter() - start) * 1e3)
         torch.set_num_threads(threads)
         return times
+
+
+def way_of(mode):
+    # Each needs packages that the other does without.
+    if mode == "pt2e":
+        from exported import Exported
+
+        return Exported
+    from classic import Classic
+
+    return Classic
 
 
 def as_list(tensor):
