@@ -1,6 +1,8 @@
 /** Everything that can be done about a layer, or about the model as a whole. Pure. */
 
 import { changeKey, type Fix } from './fixes';
+import { byPrice } from './judgement';
+import type { Prices } from './price';
 import type { Report } from './report';
 import { suggestFixes, suggestRecipeFixes } from './suggest';
 import type { Culprits } from './verdicts';
@@ -9,8 +11,14 @@ import type { Culprits } from './verdicts';
  * What the causes call for, where they are known, then what the report alone suggests; no change twice. The first is
  * the preferred one.
  * @param layer `null` for the model as a whole
+ * @param prices what was measured of them, which then says which comes first
  */
-export function layerFixes(report: Report, culprits: Culprits | undefined, layer: string | null): Fix[] {
+export function layerFixes(
+  report: Report,
+  culprits: Culprits | undefined,
+  layer: string | null,
+  prices?: Prices,
+): Fix[] {
   const causes =
     layer === null ? culprits?.causes : culprits?.layers.find((verdict) => verdict.layer === layer)?.causes;
   const named = (causes ?? []).flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
@@ -20,5 +28,5 @@ export function layerFixes(report: Report, culprits: Culprits | undefined, layer
     const key = changeKey(fix.change);
     if (!byChange.has(key)) byChange.set(key, fix);
   }
-  return [...byChange.values()].map((fix, index) => ({ ...fix, preferred: index === 0 }));
+  return byPrice([...byChange.values()], prices).map((fix, index) => ({ ...fix, preferred: index === 0 }));
 }

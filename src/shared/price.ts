@@ -44,9 +44,16 @@ export interface PricesInput {
   readonly samples?: number;
   /** Most fixes to try. Default 8. */
   readonly most?: number;
+  /** Leaves out what has a price of this run already. */
+  readonly onlyNew?: boolean;
+  /** About how long it may take; what is left then is not tried. A slow model is judged by fewer samples. */
+  readonly seconds?: number;
   /** Of the confidence intervals. Default 0. */
   readonly seed?: number;
 }
+
+/** How long the fixes of a run are tried where nobody has said how many: what is left then is said. */
+export const PRICES_SECONDS = 180;
 
 export interface PricedFix {
   readonly fix: Fix;
@@ -71,4 +78,6 @@ export interface Prices {
   };
   /** In the order in which they were tried: what is suggested first comes first. */
   readonly fixes: readonly PricedFix[];
+  /** How many more would have been tried, had there been time. */
+  readonly left?: number;
 }

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, test } from 'node:test';
+import { priceFixes } from '../../src/core/tune/prices';
 import { tune } from '../../src/core/tune/tune';
 import { Trials } from '../../src/core/tune/trials';
 import { isNoise, type Prices } from '../../src/shared/price';
+import type { Progress } from '../../src/shared/progress';
 import type { Recipe } from '../../src/shared/recipe';
 import type { Tuning } from '../../src/shared/tuning';
 import { documentOf, missing, runCli, SAMPLES, subfolder, temporaryFolder } from './support';
@@ -64,8 +66,62 @@ describe('prices', () => {
       const [first] = prices.fixes;
       assert.equal(first?.fix.kind, 'per-channel');
       assert.ok(first.price !== null && first.price.sqnr.low > 0);
+
+      // What is known is not tried again; what the time is too short for is counted.
+      const report = path.join(folder, 'shapes.quant/report.json');
+      const tried: string[] = [];
+      const onProgress = ({ stage, message = '' }: Progress): void => {
+        if (stage === 'tune') tried.push(message);
+      };
+      const input = { report, baseDir: recipes, onlyNew: true, samples: 30, most: 6 };
+      const bounded = await priceFixes({ ...input, seconds: 0 }, { onProgress });
+      assert.deepEqual([bounded.fixes.length, bounded.left], [1, 2]);
+      const rest = await priceFixes(input, { onProgress });
+      assert.deepEqual([rest.fixes.length, rest.left], [2, undefined]);
+      assert.equal(new Set([...tried, ...prices.fixes.map(({ fix }) => fix.title)]).size, 6);
+      assert.equal((await priceFixes(input, { onProgress })).fixes.length, 6);
+      assert.equal(tried.length, 3);
     },
   );
+
+  test('each is kept as soon as it is known', { skip: missing() }, async () => {
+    const folder = temporaryFolder();
+    copyFileSync(RECIPE.model, path.join(folder, 'shapes.onnx'));
+    const file = path.join(folder, 'shapes.quant.yaml');
+    writeFileSync(file, JSON.stringify({ ...RECIPE, model: 'shapes.onnx' }));
+    const ran = await runCli(['run', file, '--json']);
+    assert.equal(ran.code, 0, ran.stderr);
+    const kept = path.join(folder, 'shapes.quant/prices.json');
+    const counts: number[] = [];
+    const stop = new AbortController();
+    const onProgress = ({ stage, done }: Progress): void => {
+      if (stage !== 'tune') return;
+      counts.push(done === 0 ? 0 : (JSON.parse(readFileSync(kept, 'utf8')) as Prices).fixes.length);
+      if (done === 2) stop.abort();
+    };
+    const input = { report: path.join(folder, 'shapes.quant/report.json'), baseDir: folder, samples: 20 };
+    await assert.rejects(priceFixes(input, { onProgress, signal: stop.signal }), { code: 'cancelled' });
+    assert.deepEqual(counts, [0, 1, 2]);
+    assert.equal((JSON.parse(readFileSync(kept, 'utf8')) as Prices).fixes.length, 2);
+  });
+
+  test('with --prices a run tells them as well', { skip: missing() }, async () => {
+    const folder = temporaryFolder();
+    copyFileSync(RECIPE.model, path.join(folder, 'shapes.onnx'));
+    const model = path.join(folder, 'shapes.onnx');
+    const args = ['quantize', model, '--data', images('calibration'), '--samples', '20', '--preprocess', 'unit'];
+    const { code, stdout, stderr } = await runCli([...args, '--prices']);
+    assert.equal(code, 0, stderr);
+    const told = stdout.slice(stdout.indexOf('What fixes bring and cost'));
+    assert.match(told, /^verdict +fix +output SQNR/m);
+    const judged = [...told.matchAll(/^(▲ better|= noise|▼ worse)/gm)].map(([, verdict]) => verdict);
+    assert.equal(judged.length, 8);
+    const order = ['▲ better', '= noise', '▼ worse'];
+    assert.deepEqual(
+      judged,
+      judged.toSorted((a, b) => order.indexOf(a!) - order.indexOf(b!)),
+    );
+  });
 });
 
 describe('tune', () => {

@@ -2,25 +2,25 @@
 
 import * as path from 'node:path';
 import { throwIfCancelled, toQuantscopeError } from '../../shared/errors';
-import { changeKey, type Fix } from '../../shared/fixes';
-import { layerFixes } from '../../shared/layerFixes';
+import { priceOf } from '../../shared/findings';
+import { changeKey } from '../../shared/fixes';
+import { fixesToTry } from '../../shared/fixesToTry';
 import type { PricedFix, Prices, PricesInput } from '../../shared/price';
 import type { Recipe } from '../../shared/recipe';
 import { changeRecipe } from '../../shared/recipeEdit';
 import type { Report } from '../../shared/report';
-import { byBlame, suggestions, type Culprits } from '../../shared/verdicts';
 import { keepPrices, readFinding } from '../findingFiles';
 import { onnxOnly } from '../pipeline/onnxOnly';
 import type { JobContext } from '../pipeline/types';
 import { readReport, resultFolder } from '../reportFile';
-import { Trials } from './trials';
+import { DEFAULT_SAMPLES, Trials } from './trials';
 
 const DEFAULT_MOST = 8;
-/** Of one layer; the later ones promise less. */
-const FIXES_A_LAYER = 3;
+/** By fewer hardly any difference can be told from noise. */
+const FEWEST_SAMPLES = 16;
 
 /**
- * Keeps them in `prices.json` beside the report as well.
+ * Keeps each in `prices.json` beside the report as soon as it is known.
  * @throws `report-invalid`, and what preparing, reading data and running throw
  */
 export async function priceFixes(input: PricesInput, context: JobContext = {}): Promise<Prices> {
@@ -28,18 +28,32 @@ export async function priceFixes(input: PricesInput, context: JobContext = {}): 
   const report = await readReport(file);
   onnxOnly(report.framework, 'Prices');
   const outDir = path.extname(file) === '.json' ? resultFolder(file) : file;
-  const { baseDir, layer, samples, seed } = input;
+  const { baseDir, layer, seed, seconds = Infinity, most = DEFAULT_MOST } = input;
+  const end = performance.now() + 1000 * seconds;
   const recipe: Recipe = { ...report.recipe, model: report.model.path };
+  const known = await readFinding(outDir, report, 'prices');
+  const candidates = fixesToTry(report, await readFinding(outDir, report, 'culprits'), layer, most);
+  const isKnown = ({ fix }: (typeof candidates)[number]): boolean =>
+    priceOf(known, changeKey(fix.change)) !== undefined;
+  const wanted = input.onlyNew === true ? candidates.filter((candidate) => !isKnown(candidate)) : candidates;
+  if (wanted.length === 0 && known !== undefined) return known;
   const trials = await Trials.open({ recipe, baseDir }, outDir, context, {
     timed: true,
-    ...(samples === undefined ? {} : { samples }),
+    samples: input.samples ?? samplesWithin(seconds, report.latency, wanted.length),
     ...(seed === undefined ? {} : { seed }),
   });
-  const wanted = fixesToTry(report, await readFinding(outDir, report, 'culprits'), layer, input.most ?? DEFAULT_MOST);
   const before = await trials.run(recipe);
+  const sqnr = Number.isFinite(before.sqnr) ? before.sqnr : null;
+  const { agreement, top1 } = before;
+  const start = { sqnr, agreement, top1, top1Fp32: trials.top1Fp32 };
   const fixes: PricedFix[] = [];
+  const result = (): Prices => {
+    const left = wanted.length - fixes.length;
+    return { samples: trials.samples, start, fixes, ...(left > 0 ? { left } : {}) };
+  };
   for (const [index, { fix, layer: of }] of wanted.entries()) {
     throwIfCancelled(context.signal);
+    if (index > 0 && performance.now() > end) break;
     context.onProgress?.({ stage: 'tune', done: index, total: wanted.length, message: fix.title });
     try {
       const after = await trials.run(changeRecipe(recipe, fix.change) as Recipe);
@@ -49,55 +63,20 @@ export async function priceFixes(input: PricesInput, context: JobContext = {}): 
       // A fix that cannot be applied says so; the others still have their price.
       fixes.push({ fix, layer: of, price: null, why: toQuantscopeError(error).message });
     }
+    await keepPrices(outDir, report, result());
   }
-  const sqnr = Number.isFinite(before.sqnr) ? before.sqnr : null;
-  const { agreement, top1 } = before;
-  const start = { sqnr, agreement, top1, top1Fp32: trials.top1Fp32 };
-  const prices = { samples: trials.samples, start, fixes };
-  await keepPrices(outDir, report, prices);
-  return prices;
-}
-
-export interface Candidate {
-  readonly fix: Fix;
-  readonly layer: string | null;
+  if (wanted.length === 0) await keepPrices(outDir, report, result());
+  return result();
 }
 
 /**
- * Where the culprits were found, what takes their causes away, the most to blame first. Then fixes of the whole model,
- * then those of the layers: by their contribution where it was found, else by their own error. No change is tried
- * twice. Pure.
+ * Samples that fp32 once, int8 once and each fix once run on in a time, told from what one inference took on one
+ * thread. @param latency of the run, in milliseconds
  */
-export function fixesToTry(
-  report: Report,
-  culprits: Culprits | undefined,
-  layer: string | undefined,
-  most: number,
-): Candidate[] {
-  const ofLayer = (name: string, count: number): Candidate[] =>
-    layerFixes(report, culprits, name)
-      .slice(0, count)
-      .map((fix) => ({ fix, layer: name }));
-  const all =
-    layer === undefined
-      ? [
-          ...(culprits === undefined ? [] : suggestions(culprits).map(({ fix, layer: of }) => ({ fix, layer: of }))),
-          ...layerFixes(report, culprits, null).map((fix) => ({ fix, layer: null })),
-          ...blamed(report, culprits).flatMap((name) => ofLayer(name, FIXES_A_LAYER)),
-        ]
-      : ofLayer(layer, most);
-  const byChange = new Map<string, Candidate>();
-  for (const candidate of all) {
-    const key = changeKey(candidate.fix.change);
-    if (!byChange.has(key)) byChange.set(key, candidate);
-  }
-  return [...byChange.values()].slice(0, most);
-}
-
-function blamed({ layers }: Report, culprits: Culprits | undefined): string[] {
-  if (culprits !== undefined) return culprits.layers.toSorted(byBlame).map(({ layer }) => layer);
-  return layers
-    .flatMap(({ name, local }) => (typeof local?.sqnr === 'number' ? [{ name, sqnr: local.sqnr }] : []))
-    .toSorted((a, b) => a.sqnr - b.sqnr)
-    .map(({ name }) => name);
+export function samplesWithin(seconds: number, latency: Report['latency'], fixes: number): number {
+  if (seconds === Infinity || latency === undefined) return DEFAULT_SAMPLES;
+  // One run took too long to measure several.
+  if (latency === null) return FEWEST_SAMPLES;
+  const eachSample = latency.fp32 + (1 + fixes) * latency.int8;
+  return Math.min(DEFAULT_SAMPLES, Math.max(FEWEST_SAMPLES, Math.floor((1000 * seconds) / eachSample)));
 }

@@ -27,13 +27,15 @@ import { VERSION } from '../version';
 import { bootstrap, pairedShare } from './bootstrap';
 import { MOST_ROUNDS, pairedRatios } from './race';
 
-const DEFAULT_SAMPLES = 100;
+export const DEFAULT_SAMPLES = 100;
 /** In the folder of the results: what was measured of graphs that only a trial has. */
 const TRIALS_FOLDER = 'trials';
 /** Decoded samples that are kept; more are read again for every trial. */
 const FEEDS_CAP_BYTES = 256 * 2 ** 20;
 /** Two sessions of one and the same model differ by this much: where their memory happens to lie. */
 const TIMING_FLOOR = 0.03;
+/** dB of the rounding of float32 itself, 20·log10(2²⁴): a fix cannot bring more, not even without any error. */
+const MOST_SQNR = 144.5;
 
 /** The int8 model of one recipe, and what came of it. */
 export interface Trial {
@@ -194,8 +196,9 @@ export class Trials {
   async price(before: Trial, after: Trial): Promise<Price> {
     const seed = this.#options.seed ?? 0;
     const n = this.#references.length;
-    const sqnr = (indices: Int32Array): number =>
-      worstSqnr(after.perSample, indices) - worstSqnr(before.perSample, indices);
+    const sqnrOf = ({ perSample }: Trial, indices: Int32Array): number =>
+      Math.min(MOST_SQNR, worstSqnr(perSample, indices));
+    const sqnr = (indices: Int32Array): number => sqnrOf(after, indices) - sqnrOf(before, indices);
     return {
       sqnr: bootstrap(n, sqnr, seed),
       agreement: sharesOf(before.perSample.agrees, after.perSample.agrees),
