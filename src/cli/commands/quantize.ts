@@ -5,16 +5,17 @@ import { text } from '../options';
 import { RECIPE_OPTIONS, RECIPE_USAGE, recipeArguments, recipeOf } from '../recipeOptions';
 import { commandLine, fileArgument } from '../shell';
 import { jobOptions, toJobOptions } from './shared';
-import { quantizeAndCheck } from './run';
+import { pricesOption, quantizeAndCheck } from './run';
 
 export const quantize = defineCommand({
   name: 'quantize',
   summary: 'Quantizes a model on data and reports every layer.',
-  usage: `${RECIPE_USAGE} [--out DIR] [--json]`,
+  usage: `${RECIPE_USAGE} [--out DIR] [--prices] [--json]`,
   positional: { placeholder: 'MODEL', help: 'An ONNX model; it is never changed.' },
   options: {
     ...RECIPE_OPTIONS,
     out: text('DIR', 'Where the results go. Default: NAME.quant beside the model.'),
+    ...pricesOption,
     ...jobOptions,
   },
   run: async ({ files: [model], values }, services) => {
@@ -30,6 +31,7 @@ export const quantize = defineCommand({
       },
       {
         options: toJobOptions(values),
+        prices: values.prices,
         guessed: guess?.why,
         save: commandLine('init', fileArgument(model), ...recipeArguments(values)),
       },
