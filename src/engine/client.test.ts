@@ -1,6 +1,7 @@
 /** The client against a real engine process with fake jobs. */
 
 import assert from 'node:assert/strict';
+import { constants, getPriority } from 'node:os';
 import * as path from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import type { FakeResult } from '../../test/helpers/fakeEngine';
@@ -61,6 +62,13 @@ describe('requests', () => {
     assert.deepEqual([...first.numbers], [1.5, NaN, -0]);
     assert.deepEqual(first.big, BigInt64Array.of(2n ** 62n));
     assert.equal((await job(client, 'quick')).pid, first.pid);
+  });
+
+  test('an engine in the background gives way to other programs', async () => {
+    const [ordinary, background] = [makeClient(), makeClient({ background: true })];
+    const priority = async (client: EngineClient): Promise<number> => getPriority((await job(client, 'quick')).pid);
+    assert.equal(await priority(ordinary), getPriority());
+    assert.equal(await priority(background), constants.priority.PRIORITY_LOW);
   });
 
   test('two jobs at once run one after the other, in order', async () => {

@@ -33,6 +33,8 @@ import { typed, type TypedConnection } from './rpc';
 import { TEMPORARY_PREFIX } from './temporary';
 
 export interface LaunchOptions {
+  /** Gives way to everything else on the machine. */
+  readonly background?: boolean;
   /** Version of the client's program, which the engine's must equal. */
   readonly version: string;
   /** The engine's program. */
@@ -101,6 +103,7 @@ export class EngineProcess {
       ...(launch.execArgv === undefined ? {} : { execArgv: [...launch.execArgv] }),
       ...(launch.execPath === undefined ? {} : { execPath: launch.execPath }),
     });
+    if (launch.background === true) giveWay(this.#child);
     this.#reader = new ChannelReader(this.#child);
     this.#connection = createMessageConnection(this.#reader, new IPCMessageWriter(this.#child));
     this.#rpc = typed(this.#connection);
@@ -215,6 +218,16 @@ export class EngineProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+}
+
+/** Before the process has threads, which take the priority over. */
+function giveWay({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    os.setPriority(pid, os.constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended, or the system does not let us: it works all the same.
   }
 }
 
