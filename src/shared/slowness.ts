@@ -65,7 +65,7 @@ function conversions({ conversions: between, layers }: Report): SlowFinding[] {
   const message = `Conversions between float, int8 and layouts take ${microseconds(spent)} more than in fp32, ${percent((100 * spent) / all)} of the int8 model.`;
   const fix =
     fallen.length > 0
-      ? 'Every layer that falls back in the middle of int8 layers needs two conversions: see `why not int8` of the layers named, or keep their int8 neighbours in float too.'
+      ? 'Every layer that falls back in the middle of int8 layers needs two conversions: see why those named are not in int8, or keep their int8 neighbours in float too.'
       : 'Keep short runs of int8 layers between float ones in float, or quantize the float layers between them.';
   return [{ cause: 'conversions', layers: fallen, message, fix, changes: [] }];
 }
@@ -78,9 +78,13 @@ function smallIslands(report: Report): SlowFinding[] {
     const [int8, fp32] = [sum(layers, 'int8'), sum(layers, 'fp32')];
     if (islands.length === 1 || fp32 === 0 || int8 < fp32 || int8 / total < NOTABLE / 2) return [];
     const names = layers.map(({ name }) => name);
-    const message = `${names.length} int8 layers between float ones take ${microseconds(int8)}, in fp32 ${microseconds(fp32)}, conversions not counted.`;
+    const run =
+      names.length === 1
+        ? 'An int8 layer between float ones takes'
+        : `${names.length} int8 layers between float ones take`;
+    const message = `${run} ${microseconds(int8)}, in fp32 ${microseconds(fp32)}, conversions not counted.`;
     const because = `int8 takes ${number3(int8 / fp32)} times as long as fp32`;
-    const fix = `Keep them in float: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}.`;
+    const fix = `Keep ${names.length === 1 ? 'it' : 'them'} in float: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : '.'}`;
     return [{ cause: 'small-island', layers: names, message, fix, changes: layers.map((l) => keepFloat(l, because)) }];
   });
 }
