@@ -1,7 +1,7 @@
 /** What a run of the large model might have found: made of random numbers, so that the benchmark need not run it. */
 
 import { graphOf, type OnnxModel } from '../../src/core/onnx/model';
-import type { Base, Subject } from '../../src/extension/layerView/reportView';
+import type { Base, Subject } from '../../src/extension/layerView/subject';
 import type { ErrorMeasure, LayerReport, Report, Status, TensorReport } from '../../src/shared/report';
 import type { LayerVerdict, Verdict } from '../../src/shared/verdicts';
 import { noise } from './model';
@@ -85,5 +85,5 @@ export function subjectOf(model: OnnxModel): Subject {
   const layers = verdictsOf(report);
   const cost = { passes: 9, layers: layers.length, seconds: 60 };
   const culprits = { version: 1, report: report.created, samples: 16, sqnr: 20, cost, causes: [], layers } as const;
-  return { report, base, found: { culprits, prices: undefined, speed: undefined, stamp: 'made' } };
+  return { report, base, planned: [], found: { culprits, prices: undefined, speed: undefined, stamp: 'made' } };
 }

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { layerFacts, reportFacts, rowPage, type Subject } from '../../src/extension/layerView/reportView';
+import { layerFacts, reportFacts, rowPage } from '../../src/extension/layerView/reportView';
+import type { Subject } from '../../src/extension/layerView/subject';
 import { answerView, type ViewHandlers, type ViewState } from '../../src/shared/viewProtocol';
 
 const BUNDLE = path.join(__dirname, '../../dist/webview');
@@ -44,7 +45,7 @@ interface Probe {
 function handlersOf(subject: Subject): ViewHandlers {
   const state: ViewState = {
     source: { target: 'file:///large.onnx', base: null },
-    ...{ title: 'large.onnx', job: null, failure: null, stale: [], obstacle: null, threshold: 20, selected: null },
+    ...{ title: 'large.onnx', job: null, trying: null, failure: null, stale: [], obstacle: null, threshold: 20, selected: null },
     content: { kind: 'report', report: reportFacts(subject) },
   };
   const nothing = (): null => null;

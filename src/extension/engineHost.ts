@@ -1,6 +1,7 @@
 /**
  * The engine as the extension uses it: started when first needed, with the user's settings, its log in our channel.
- * Quick questions have a process of their own, so that they are answered while a quantization runs.
+ * Quick questions have a process of their own, so that they are answered while a quantization runs. So has what nobody
+ * has asked for: a kernel that runs cannot be interrupted, and a person would wait for it.
  */
 
 import * as vscode from 'vscode';
@@ -16,7 +17,7 @@ import manifest from '../../package.json';
 
 const QUICK_JOBS: ReadonlySet<JobName> = new Set(['inspect', 'details']);
 
-type Lane = 'work' | 'quick';
+type Lane = 'work' | 'quick' | 'background';
 
 export class EngineHost implements vscode.Disposable {
   readonly #context: vscode.ExtensionContext;
@@ -36,12 +37,36 @@ export class EngineHost implements vscode.Disposable {
   }
 
   /** @throws QuantscopeError as `EngineClient.request` */
-  async request<N extends JobName>(
+  request<N extends JobName>(
     name: N,
     input: Jobs[N]['input'],
     options: RequestOptions = {},
   ): Promise<Jobs[N]['output']> {
-    const client = this.#client(QUICK_JOBS.has(name) ? 'quick' : 'work');
+    return this.#request(QUICK_JOBS.has(name) ? 'quick' : 'work', name, input, options);
+  }
+
+  /** The same at low priority, in a process that ends with the job. One at a time. */
+  async requestInBackground<N extends JobName>(
+    name: N,
+    input: Jobs[N]['input'],
+    options: RequestOptions,
+  ): Promise<Jobs[N]['output']> {
+    try {
+      return await this.#request('background', name, input, options);
+    } finally {
+      const client = this.#clients.get('background');
+      this.#clients.delete('background');
+      void client?.dispose();
+    }
+  }
+
+  async #request<N extends JobName>(
+    lane: Lane,
+    name: N,
+    input: Jobs[N]['input'],
+    options: RequestOptions,
+  ): Promise<Jobs[N]['output']> {
+    const client = this.#client(lane);
     const threads = setting('threads');
     this.#pending += 1;
     try {
@@ -87,6 +112,7 @@ export class EngineHost implements vscode.Disposable {
       version: manifest.version,
       entry: path.join(this.#context.extensionPath, 'dist', 'engine.js'),
       execArgv: [],
+      background: lane === 'background',
       ...(node === '' ? {} : { execPath: node }),
       onLog: (level, line) => {
         this.#log[level](line);

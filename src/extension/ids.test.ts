@@ -4,7 +4,16 @@ import * as assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import manifest from '../../package.json';
 import { AGENT_TOOLS } from '../shared/agents/tools';
-import { COMMANDS, CONTEXT_KEYS, LAYER_ORDERS, RUN_AFTER_FIX, SETTING_DEFAULTS, TOOLS, VIEWS } from './ids';
+import {
+  COMMANDS,
+  CONTEXT_KEYS,
+  LAYER_ORDERS,
+  MEASURE_PRICES,
+  RUN_AFTER_FIX,
+  SETTING_DEFAULTS,
+  TOOLS,
+  VIEWS,
+} from './ids';
 
 const { contributes } = manifest;
 const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort();
@@ -96,8 +105,9 @@ describe('settings', () => {
     assert.deepEqual(Object.fromEntries(defaults), SETTING_DEFAULTS);
   });
 
-  test('offer the same values after a fix', () => {
+  test('offer the same values', () => {
     assert.deepEqual(properties['quantscope.runAfterFix']?.enum, RUN_AFTER_FIX);
+    assert.deepEqual(properties['quantscope.prices.measure']?.enum, MEASURE_PRICES);
   });
 
   test('that name a program are not taken from an untrusted workspace', () => {

@@ -12,6 +12,7 @@ export const COMMANDS = [
   'compareModels',
   'findCulprits',
   'measurePrices',
+  'stopPrices',
   'explainSpeed',
   'tune',
   'openLayerView',
@@ -64,6 +65,8 @@ export const TOOLS = {
 export interface ContextKeys {
   /** A job runs. */
   'quantscope.running': boolean;
+  /** Fixes are tried in the background, or wait for that. */
+  'quantscope.tryingFixes': boolean;
   /** The search for models has ended once. */
   'quantscope.modelsLoaded': boolean;
   /** The layers tree shows a model. */
@@ -75,6 +78,7 @@ export interface ContextKeys {
 }
 export const CONTEXT_KEYS = [
   'quantscope.running',
+  'quantscope.tryingFixes',
   'quantscope.modelsLoaded',
   'quantscope.hasLayers',
   'quantscope.layersFiltered',
@@ -84,6 +88,9 @@ export const CONTEXT_KEYS = [
 
 export const RUN_AFTER_FIX = ['ask', 'always', 'never'] as const;
 
+/** When fixes are tried. */
+export const MEASURE_PRICES = ['automatically', 'onRequest'] as const;
+
 /** Settings below `quantscope.`; the defaults equal those of package.json. */
 export interface Settings {
   threads: number;
@@ -91,6 +98,7 @@ export interface Settings {
   threshold: number;
   maxFindings: number;
   runAfterFix: (typeof RUN_AFTER_FIX)[number];
+  'prices.measure': (typeof MEASURE_PRICES)[number];
   'benchmark.runs': number;
   'benchmark.threads': number;
   python: string;
@@ -103,6 +111,7 @@ export const SETTING_DEFAULTS: Settings = {
   threshold: 20,
   maxFindings: 20,
   runAfterFix: 'ask',
+  'prices.measure': 'automatically',
   'benchmark.runs': 100,
   'benchmark.threads': 1,
   python: '',

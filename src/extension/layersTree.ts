@@ -2,10 +2,9 @@
 
 import * as vscode from 'vscode';
 import type { RecipeChange } from '../shared/fixes';
-import { layerFixes } from '../shared/layerFixes';
 import type { Report, Status } from '../shared/report';
-import type { Culprits } from '../shared/verdicts';
-import { readFinding } from './findings/read';
+import { fixPicks } from './findings/fixPicks';
+import { NOTHING_FOUND, readFinding, type FoundOut } from './findings/read';
 import { STATUS_TITLES, treeItem, treeTooltip } from './layers/items';
 import { layersOfInspection, layersOfReport, neighbours, type ListedLayer } from './layers/layerList';
 import { LayerNodes, NO_FILTER, type LayerFilter, type TreeNode } from './layers/layerNodes';
@@ -28,7 +27,7 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
   readonly #subscriptions: readonly { dispose(): unknown }[];
   #layers: readonly ListedLayer[] = [];
   #report: Report | undefined;
-  #culprits: Culprits | undefined;
+  #found: Pick<FoundOut, 'culprits' | 'prices'> = NOTHING_FOUND;
   #nodes = new LayerNodes([], 'graph', NO_FILTER);
   #order: LayerOrder = 'graph';
   #filter: LayerFilter = NO_FILTER;
@@ -126,10 +125,13 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     const { entry, inspection } = selection;
     let message: string | undefined;
     let report: Report | undefined;
-    let culprits: Culprits | undefined;
+    let found: Pick<FoundOut, 'culprits' | 'prices'> = NOTHING_FOUND;
     try {
       report = entry === undefined || inspection !== undefined ? undefined : await results.report(entry);
-      if (entry !== undefined && report !== undefined) culprits = await readFinding(entry, report, 'culprits');
+      if (entry !== undefined && report !== undefined) {
+        const [culprits, prices] = [readFinding(entry, report, 'culprits'), readFinding(entry, report, 'prices')];
+        found = { culprits: await culprits, prices: await prices };
+      }
     } catch (error) {
       message = 'The report cannot be read. Quantize again to replace it.';
       log.warn(String(error));
@@ -137,13 +139,13 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     // Another one was asked for meanwhile.
     if (load !== this.#loads) return;
     this.#report = report;
-    this.#culprits = culprits;
+    this.#found = found;
     this.#layers =
       inspection !== undefined
         ? layersOfInspection(inspection)
         : report === undefined
           ? []
-          : layersOfReport(report, culprits);
+          : layersOfReport(report, found);
     this.#threshold = setting('threshold', entry?.model);
     const problems = this.#layers.filter(({ local }) => local !== undefined && local < this.#threshold).length;
     this.#view.description = entry === undefined || this.#layers.length === 0 ? '' : entry.name;
@@ -271,19 +273,11 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
   async #showFixes(node: unknown): Promise<void> {
     const layer = this.#layerOf(node);
     if (layer === undefined || this.#report === undefined) return;
-    const fixes = layerFixes(this.#report, this.#culprits, layer.name);
-    const chosen = await vscode.window.showQuickPick(
-      fixes.map(({ title, detail, change, preferred }) => ({
-        label: title,
-        detail,
-        change,
-        ...(preferred ? { description: 'try this first' } : {}),
-      })),
-      {
-        title: layer.name,
-        placeHolder: fixes.length === 0 ? 'Nothing can be done about this layer' : 'Change the recipe',
-      },
-    );
+    const { entry } = this.#services.selection;
+    const underWay = entry === undefined ? undefined : this.#services.prices.of(entry);
+    const picks = fixPicks(this.#report, layer.name, this.#found, underWay);
+    const placeHolder = picks.length === 0 ? 'Nothing can be done about this layer' : 'Change the recipe';
+    const chosen = await vscode.window.showQuickPick(picks, { title: layer.name, placeHolder });
     if (chosen !== undefined) await this.#apply(chosen.change);
   }
 

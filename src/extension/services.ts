@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import type { CommandId } from './ids';
 import { EngineHost } from './engineHost';
 import { showFailure } from './failures';
+import { BackgroundPrices } from './findings/backgroundPrices';
 import { JobRunner } from './jobs/jobRunner';
 import { ResultStore } from './results';
 import { Selection } from './selection';
@@ -15,6 +16,8 @@ export interface Services {
   readonly engine: EngineHost;
   /** What people have started; quick questions go to `engine` alone. */
   readonly jobs: JobRunner;
+  /** Fixes that are tried without being asked for. */
+  readonly prices: BackgroundPrices;
   readonly results: ResultStore;
   readonly selection: Selection;
 }
@@ -24,16 +27,18 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const engine = new EngineHost(context, log);
   const jobs = new JobRunner(log);
   const results = new ResultStore();
+  const prices = new BackgroundPrices({ engine, jobs, results, log });
   const selection = new Selection();
   return {
     context,
     log,
     engine,
     jobs,
+    prices,
     results,
     selection,
     dispose: () => {
-      for (const part of [jobs, engine, results, selection, log]) part.dispose();
+      for (const part of [prices, jobs, engine, results, selection, log]) part.dispose();
     },
   };
 }

@@ -1,12 +1,16 @@
 /** Quick fixes: corrections of the text, and what may be done about the layers that the last run found. */
 
-import type { RecipeChange, Fix } from '../shared/fixes';
+import { priceOf } from '../shared/findings';
+import { changeKey, type RecipeChange, type Fix } from '../shared/fixes';
+import { judge, promises } from '../shared/judgement';
+import { briefPrice } from '../shared/priceText';
 import { recipeEdits, type TextChange } from '../shared/recipeEdit';
 import { layerFixes } from '../shared/layerFixes';
 import type { Analysis } from './analysis';
 import type { Finding, Repair } from './findings/index';
 import { plural } from '../shared/format';
 import { quoted } from './findings/finding';
+import { isStale } from './findings/report';
 import { keySpan, type Span } from './recipeText';
 
 export interface QuickFix {
@@ -50,16 +54,22 @@ function repaired(repair: Repair, index: number, finding: Finding, text: string)
   return edits.length === 0 ? [] : [{ title: repair.title, edits, preferred: index === 0, finding }];
 }
 
-function findingFixes(findings: readonly Finding[], { text, facts }: Analysis): QuickFix[] {
+function findingFixes(findings: readonly Finding[], { text, recipe, facts }: Analysis): QuickFix[] {
   const { report, culprits } = facts;
   if (report === undefined) return [];
+  // What was measured beside another recipe says little about this one.
+  const prices = isStale(report, recipe) ? undefined : facts.prices;
   const withLayer = findings.filter(({ layer }) => layer !== undefined).slice(0, LAYERS_OFFERED);
   return withLayer.flatMap((finding, index) => {
-    const fixes = layerFixes(report, culprits, finding.layer ?? '');
+    const fixes = layerFixes(report, culprits, finding.layer ?? '', prices);
     return (index === 0 ? fixes : fixes.slice(0, 1)).flatMap((fix): QuickFix[] => {
       const edits = editsOf(text, fix.change);
-      const preferred = index === 0 && fix.preferred;
-      return edits.length === 0 ? [] : [{ title: fix.title, edits, preferred, finding, fix }];
+      if (edits.length === 0) return [];
+      const priced = priceOf(prices, changeKey(fix.change));
+      const preferred = index === 0 && fix.preferred && promises(judge(priced));
+      // Changes are tried on ONNX models alone.
+      const title = report.framework === 'onnx' ? `${fix.title} (${briefPrice(priced)})` : fix.title;
+      return [{ title, edits, preferred, finding, fix }];
     });
   });
 }

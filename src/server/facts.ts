@@ -13,7 +13,7 @@ import { readFinding } from '../core/findingFiles';
 import { readReport, REPORT_FILE } from '../core/reportFile';
 import { resultsFolder } from '../core/resultsFolder';
 import { toQuantscopeError } from '../shared/errors';
-import { FINDING_FILES } from '../shared/findings';
+import { FINDING_FILES, type Findings, type KeptPrices } from '../shared/findings';
 import type { Report } from '../shared/report';
 import type { Framework } from '../shared/resultsSuffix';
 import { isInPackage, loaderFile } from '../shared/torchLoader';
@@ -53,6 +53,8 @@ export interface Facts {
   readonly report?: Report;
   /** Where its error comes from, if somebody has asked. */
   readonly culprits?: Culprits;
+  /** What was measured of its fixes. */
+  readonly prices?: KeptPrices;
   /** By path as the recipe writes it. */
   readonly paths: ReadonlyMap<string, PathState>;
 }
@@ -90,7 +92,8 @@ export class FactStore {
   readonly #onChange: () => void;
   readonly #models = new Map<string, Cached<ModelRead>>();
   readonly #reports = new Map<string, Cached<Report | undefined>>();
-  readonly #culprits = new Map<string, Cached<Culprits | undefined>>();
+  /** By file, whose name says which of the findings it holds. */
+  readonly #findings = new Map<string, Cached<Findings[keyof Findings] | undefined>>();
   readonly #hashes = new Map<string, Cached<string>>();
   readonly #nodes = new WeakMap<Report, readonly LayerNode[]>();
   readonly #recent = new Map<string, { readonly until: number; readonly facts: Promise<Facts> }>();
@@ -143,8 +146,15 @@ export class FactStore {
       return { paths, model: { file, state: named ? 'unknown' : 'missing' } };
     }
     const report = await this.#reportOf(file, torch ? 'torch' : 'onnx', stamp);
-    const culprits = report === undefined ? undefined : await this.#culpritsOf(file, report);
-    const run = { ...(report === undefined ? {} : { report }), ...(culprits === undefined ? {} : { culprits }) };
+    const [culprits, prices] =
+      report === undefined
+        ? []
+        : await Promise.all([this.#findingOf(file, report, 'culprits'), this.#findingOf(file, report, 'prices')]);
+    const run = {
+      ...(report === undefined ? {} : { report }),
+      ...(culprits === undefined ? {} : { culprits }),
+      ...(prices === undefined ? {} : { prices }),
+    };
     if (report !== undefined && sameJson(report.recipe.normalize, recipe.normalize)) {
       const { opset } = report.model;
       return { paths, ...run, model: { file, state: 'ok', opset, nodes: this.#nodesOf(report) } };
@@ -169,12 +179,17 @@ export class FactStore {
     }
   }
 
-  async #culpritsOf(model: string, report: Report): Promise<Culprits | undefined> {
+  async #findingOf<K extends 'culprits' | 'prices'>(
+    model: string,
+    report: Report,
+    kind: K,
+  ): Promise<Findings[K] | undefined> {
     const folder = resultsFolder(model, report.framework);
-    const file = path.join(folder, FINDING_FILES.culprits);
+    const file = path.join(folder, FINDING_FILES[kind]);
     const stamp = await stampOf(file);
     if (stamp === undefined) return undefined;
-    const found = await this.#cached(this.#culprits, file, stamp, () => readFinding(folder, report, 'culprits'));
+    const cache = this.#findings as Map<string, Cached<Findings[K] | undefined>>;
+    const found = await this.#cached(cache, file, stamp, () => readFinding(folder, report, kind));
     return found?.report === report.created ? found : undefined;
   }
 

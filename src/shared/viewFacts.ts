@@ -6,6 +6,7 @@
 import type { CauseKind } from './causes';
 import type { Timing } from './findings';
 import type { FixKind } from './fixes';
+import type { Judgement } from './judgement';
 import type { Price, Prices } from './price';
 import type { ReasonCode } from './reasons';
 import type { BackendId, ObserverId } from './recipe';
@@ -77,18 +78,31 @@ export interface CauseFacts {
 
 export interface PricesFacts {
   readonly samples: number;
-  readonly start: Prices['start'];
-  /** In the order in which they were tried. */
+  /** `null` as long as nothing was measured. */
+  readonly start: Prices['start'] | null;
+  /** What brings most for what it costs first; while fixes are tried, in that order. */
   readonly fixes: readonly PricedFacts[];
+  /** How many more would have been tried, had there been time. */
+  readonly left: number;
 }
 
-export interface PricedFacts {
+/** A fix with what is known of its price. */
+export interface TriedFacts {
+  /** The same for the same change. */
+  readonly key: string;
+  readonly title: string;
+  readonly judgement: Judgement;
+  /** Whether it is tried in the background, now or soon. */
+  readonly planned: boolean;
+  /** `null` as long as it was not tried. */
+  readonly tag: PriceTag | null;
+}
+
+export interface PricedFacts extends TriedFacts {
   /** `null` for a fix of the model as a whole. */
   readonly layer: number | null;
   /** By its position among the fixes of that layer; `null` where it is no longer among them. */
   readonly fix: number | null;
-  readonly title: string;
-  readonly tag: PriceTag;
 }
 
 /** What was measured of a fix, or why it could not be. */
@@ -165,13 +179,10 @@ export interface TensorFacts extends Pick<TensorReport, 'name' | 'shape' | 'role
   } | null;
 }
 
-export interface FixFacts {
+export interface FixFacts extends TriedFacts {
   readonly kind: FixKind;
-  readonly title: string;
   readonly detail: string;
   readonly preferred: boolean;
-  /** `null` as long as it was not tried. */
-  readonly tag: PriceTag | null;
 }
 
 /** What makes a layer what it is called. */

@@ -36,6 +36,17 @@ export interface JobFacts {
   readonly secondsLeft: number | null;
 }
 
+/** Fixes of this model that are tried without being asked for. */
+export interface TryingFacts {
+  readonly done: number;
+  /** 0 as long as it is not known. */
+  readonly total: number;
+  /** Key of the fix that is tried now. */
+  readonly current: string | null;
+  /** They go on once the job has ended that a person has started. */
+  readonly waits: boolean;
+}
+
 /** What the panel shows, by which it is opened again after the window was reloaded. */
 export interface ViewSource {
   /** A model, or the report of a run. */
@@ -50,6 +61,7 @@ export interface ViewState {
   readonly title: string;
   readonly content: ViewContent;
   readonly job: JobFacts | null;
+  readonly trying: TryingFacts | null;
   /** Of the last job, until the next one starts. */
   readonly failure: ErrorData | null;
   /** Sentences about what has changed since the report. */
@@ -65,6 +77,7 @@ export const VIEW_ACTIONS = [
   'run',
   'benchmark',
   'findCulprits',
+  'stopPrices',
   'explainSpeed',
   'openRecipe',
   'cancel',

@@ -136,6 +136,7 @@ const actions = {
   preview,
   fix,
   price,
+  stopPrices: (): void => act('stopPrices'),
   openSample,
   openSource,
   save: (kind: ExportKind): void => attempt(save(kind)),

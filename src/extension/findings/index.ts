@@ -1,7 +1,8 @@
 /**
  * What a person asks about a run after it: where its error comes from, what fixes bring and cost, why int8 is slow.
  * Answers lie beside the report, where the views read them.
- * Commands: `quantscope.findCulprits`, `quantscope.measurePrices`, `quantscope.explainSpeed`, each of a model.
+ * Commands: `quantscope.findCulprits`, `quantscope.measurePrices`, `quantscope.explainSpeed`, each of a model;
+ * `quantscope.stopPrices` for the fixes that are tried in the background.
  */
 
 import * as vscode from 'vscode';
@@ -9,12 +10,14 @@ import type { Benchmark } from '../../shared/benchmark';
 import { QuantscopeError } from '../../shared/errors';
 import { FINDING_FILES, speedCheck, type SpeedCheck } from '../../shared/findings';
 import { percent, plural, printable } from '../../shared/format';
-import { isNoise, type Prices } from '../../shared/price';
-import { differenceText } from '../../shared/priceText';
+import { comparePriced, judge } from '../../shared/judgement';
+import type { Prices } from '../../shared/price';
+import { briefPrice } from '../../shared/priceText';
 import type { Report } from '../../shared/report';
 import { explainSpeed } from '../../shared/slowness';
 import { byBlame, type Culprits } from '../../shared/verdicts';
 import { speedText } from '../figures';
+import { registerPricesStatus } from './pricesStatus';
 import { baseFolder } from './read';
 import type { JobContext } from '../jobs/jobRunner';
 import type { ModelEntry } from '../results';
@@ -34,11 +37,15 @@ export function registerFindings(services: Services): vscode.Disposable {
       const answer = entry === undefined ? undefined : await ask(services, entry);
       if (entry !== undefined && answer !== undefined) void show(entry, told(entry, answer));
     };
-  return registerUserCommands({
-    'quantscope.findCulprits': about(findCulprits, culpritsSentence),
-    'quantscope.measurePrices': about(measurePrices, pricesSentence),
-    'quantscope.explainSpeed': about(explainSpeedOf, speedSentence),
-  });
+  return vscode.Disposable.from(
+    registerPricesStatus(services),
+    registerUserCommands({
+      'quantscope.findCulprits': about(findCulprits, culpritsSentence),
+      'quantscope.measurePrices': about(measurePrices, pricesSentence),
+      'quantscope.stopPrices': () => Promise.resolve(services.prices.stop()),
+      'quantscope.explainSpeed': about(explainSpeedOf, speedSentence),
+    }),
+  );
 }
 
 const OPEN_VIEW = 'Open Layer View';
@@ -157,11 +164,10 @@ function culpritsSentence({ name }: ModelEntry, { layers, causes }: Culprits): s
 }
 
 function pricesSentence({ name }: ModelEntry, { fixes }: Prices): string {
-  const priced = fixes.flatMap(({ fix, price }) => (price === null ? [] : [{ fix, sqnr: price.sqnr }]));
-  const [best] = priced.filter(({ sqnr }) => !isNoise(sqnr)).toSorted((a, b) => b.sqnr.value - a.sqnr.value);
   const tried = `${name}: ${fixes.length} ${fixes.length === 1 ? 'fix' : 'fixes'} tried`;
-  if (best === undefined || best.sqnr.value <= 0) return `${tried}, none beyond the noise.`;
-  return `${tried}. Best: ${printable(best.fix.title)}, output SQNR ${differenceText(best.sqnr, 'dB')}.`;
+  const [best] = fixes.toSorted(comparePriced);
+  if (best === undefined || judge(best) !== 'better') return `${tried}, none beyond the noise.`;
+  return `${tried}. Best: ${printable(best.fix.title)}, ${briefPrice(best)}.`;
 }
 
 function speedSentence({ name }: ModelEntry, { report, speed }: Explained): string {

@@ -95,7 +95,7 @@ async function writeRecipe({ results }: Services, recipe: vscode.Uri, settings: 
 }
 
 async function run(services: Services, entry: ModelEntry): Promise<Report> {
-  const { jobs, engine, results, selection, log } = services;
+  const { jobs, engine, results, selection, prices, log } = services;
   const recipe = await readRecipe(entry.recipe);
   // A run under way answers a recipe that counts no longer.
   const outdated = jobs.of(entry);
@@ -107,7 +107,9 @@ async function run(services: Services, entry: ModelEntry): Promise<Report> {
   results.refresh();
   // The layer that was looked at, and maybe fixed, is the one whose change is wanted.
   const layer = selection.entry?.folder.toString() === entry.folder.toString() ? selection.layer : undefined;
-  selection.show(await results.entryOf(entry.recipe), 'command', layer);
+  const ran = await results.entryOf(entry.recipe);
+  selection.show(ran, 'command', layer);
+  prices.begin(ran, report);
   void showResult(entry, report);
   return report;
 }

@@ -3,6 +3,8 @@
 import type { Cause } from '../../shared/causes';
 import { priceOf } from '../../shared/findings';
 import { changeKey, type Fix } from '../../shared/fixes';
+import type { Candidate } from '../../shared/fixesToTry';
+import { comparePriced, judge } from '../../shared/judgement';
 import { layerFixes } from '../../shared/layerFixes';
 import type { PricedFix } from '../../shared/price';
 import type { Report } from '../../shared/report';
@@ -15,11 +17,12 @@ import type {
   FixFacts,
   PricedFacts,
   PricesFacts,
-  PriceTag,
   RowPage,
   SpeedFacts,
+  TriedFacts,
 } from '../../shared/viewFacts';
 import type { FoundOut } from '../findings/read';
+import type { Subject } from './subject';
 
 /** The report holds all. */
 const MOST_SLOW = 20;
@@ -72,29 +75,64 @@ export function blameFacts(culprits: Culprits | undefined, name: string, fixes: 
   };
 }
 
-export function fixFacts(fixes: readonly Fix[], prices: FoundOut['prices']): FixFacts[] {
-  return fixes.map(({ kind, title, detail, preferred, change }) => {
-    const priced = priceOf(prices, changeKey(change));
-    return { kind, title, detail, preferred, tag: priced === undefined ? null : tagOf(priced) };
+/**
+ * What can be done, in the order in which it is offered: by price once all of it was tried, so that nothing moves under
+ * a pointer meanwhile. @param layer `null` for the model as a whole
+ */
+export function offeredFixes({ report, found, planned }: Subject, layer: string | null): Fix[] {
+  const { culprits, prices } = found;
+  const fixes = layerFixes(report, culprits, layer);
+  const isPlanned = isAmong(planned);
+  return fixes.some(isPlanned) ? fixes : layerFixes(report, culprits, layer, prices);
+}
+
+function isAmong(planned: readonly Candidate[]): (fix: Fix) => boolean {
+  const keys = new Set(planned.map(({ fix }) => changeKey(fix.change)));
+  return ({ change }) => keys.has(changeKey(change));
+}
+
+export function fixFacts(fixes: readonly Fix[], { found, planned }: Subject): FixFacts[] {
+  const isPlanned = isAmong(planned);
+  return fixes.map((fix) => {
+    const { kind, detail, preferred } = fix;
+    return {
+      ...triedFacts(fix, priceOf(found.prices, changeKey(fix.change)), isPlanned(fix)),
+      kind,
+      detail,
+      preferred,
+    };
   });
 }
 
-function tagOf({ price, why }: PricedFix): PriceTag {
-  return { price, why: why ?? null };
+function triedFacts({ title, change }: Fix, priced: PricedFix | undefined, planned: boolean): TriedFacts {
+  const tag = priced === undefined ? null : { price: priced.price, why: priced.why ?? null };
+  return { key: changeKey(change), title, judgement: judge(priced), planned: planned && tag === null, tag };
 }
 
-export function pricesFacts(report: Report, { culprits, prices }: FoundOut, index: LayerIndex): PricesFacts | null {
-  if (prices === undefined) return null;
-  const { samples, start, fixes } = prices;
-  const facts = fixes.flatMap((priced): PricedFacts[] => {
-    const layer = priced.layer === null ? null : index.get(priced.layer);
+/** Of the model and of the layers to blame: what was tried, and what is going to be. */
+export function pricesFacts(subject: Subject, index: LayerIndex): PricesFacts | null {
+  const { found, planned } = subject;
+  const { prices } = found;
+  if (prices === undefined && planned.length === 0) return null;
+  const tried = prices?.fixes ?? [];
+  const waiting = planned.filter(({ fix }) => priceOf(prices, changeKey(fix.change)) === undefined);
+  const factsOf = (candidate: Candidate, priced: PricedFix | undefined): PricedFacts[] => {
+    const layer = candidate.layer === null ? null : index.get(candidate.layer);
     if (layer === undefined) return [];
-    const key = changeKey(priced.fix.change);
-    const offered = layerFixes(report, culprits, priced.layer);
-    const at = offered.findIndex(({ change }) => changeKey(change) === key);
-    return [{ layer, fix: at === -1 ? null : at, title: priced.fix.title, tag: tagOf(priced) }];
-  });
-  return { samples, start, fixes: facts };
+    const facts = triedFacts(candidate.fix, priced, priced === undefined);
+    const at = offeredFixes(subject, candidate.layer).findIndex(({ change }) => changeKey(change) === facts.key);
+    return [{ ...facts, layer, fix: at === -1 ? null : at }];
+  };
+  const ordered = waiting.length > 0 ? tried : tried.toSorted(comparePriced);
+  return {
+    samples: prices?.samples ?? 0,
+    start: prices?.start ?? null,
+    fixes: [
+      ...ordered.flatMap((priced) => factsOf(priced, priced)),
+      ...waiting.flatMap((candidate) => factsOf(candidate, undefined)),
+    ],
+    left: waiting.length > 0 ? 0 : (prices?.left ?? 0),
+  };
 }
 
 export function speedFacts(report: Report, { speed }: FoundOut, index: LayerIndex): SpeedFacts {

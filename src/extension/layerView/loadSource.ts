@@ -8,7 +8,8 @@ import { recipeLibrary } from '../recipes';
 import type { ModelEntry } from '../results';
 import type { Services } from '../services';
 import { NOTHING_FOUND, readFindings } from '../findings/read';
-import { reportId, type Base, type Subject } from './reportView';
+import { reportId } from './reportView';
+import type { Base, Subject } from './subject';
 
 export interface Shown extends Subject {
   readonly id: string;
@@ -21,7 +22,7 @@ const MOST_HASHED = 2 ** 28;
 
 /** @throws `file-not-found`, `report-invalid` */
 export async function loadSource(
-  { results }: Pick<Services, 'results'>,
+  { results, prices }: Pick<Services, 'results' | 'prices'>,
   entry: ModelEntry,
   { target, base }: ViewSource,
 ): Promise<Shown | undefined> {
@@ -36,7 +37,9 @@ export async function loadSource(
   // A broken last report says nothing about an earlier one.
   const isLast = (await last.catch(() => undefined))?.created === report.created;
   const found = isLast ? await readFindings(entry, report) : NOTHING_FOUND;
-  const subject = { report, base: compared, found };
+  const trying = prices.of(entry);
+  const planned = trying?.report === report.created ? trying.planned : [];
+  const subject = { report, base: compared, found, planned };
   return { id: reportId(subject), ...subject, measured: isLast ? entry.report : undefined };
 }
 

@@ -3,7 +3,7 @@
 import * as vscode from 'vscode';
 import type { Cause } from '../../shared/causes';
 import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
-import { layerFixes } from '../../shared/layerFixes';
+import { changeKey } from '../../shared/fixes';
 import type { Report } from '../../shared/report';
 import type { LayerMeasurements, ReportFacts } from '../../shared/viewFacts';
 import {
@@ -12,6 +12,7 @@ import {
   type JobFacts,
   type Obstacle,
   type ToView,
+  type TryingFacts,
   type ViewAction,
   type ViewEvent,
   type ViewHandlers,
@@ -21,6 +22,7 @@ import {
 import { folderOf, nameOf } from '../entries';
 import { explainSpeedOf, findCulprits, measurePrices } from '../findings';
 import { openSample } from '../findings/openSample';
+import type { PricesUnderWay } from '../findings/backgroundPrices';
 import type { FoundOut } from '../findings/read';
 import type { CommandId } from '../ids';
 import type { RunningJob } from '../jobs/jobRunner';
@@ -30,6 +32,7 @@ import type { Services } from '../services';
 import { onSettingChange, setting } from '../settings';
 import { fillPage } from '../webviewPage';
 import { changesSince, loadSource, type Shown } from './loadSource';
+import { offeredFixes } from './findingsView';
 import { measurementsOf } from './measurements';
 import { layerAt, layerFacts, reportFacts, rowPage } from './reportView';
 
@@ -95,7 +98,7 @@ export class LayerPanel implements vscode.Disposable {
   }
 
   #listen(): void {
-    const { jobs, results, selection } = this.#services;
+    const { jobs, prices, results, selection } = this.#services;
     const refresh = (): void => void this.#tellState();
     this.#subscriptions.push(
       this.#panel.webview.onDidReceiveMessage(async (message: unknown) => {
@@ -103,6 +106,7 @@ export class LayerPanel implements vscode.Disposable {
         if (reply !== undefined) await this.#post(reply);
       }),
       results.onDidChange(refresh),
+      prices.onDidChange(refresh),
       onSettingChange(['threshold'], refresh),
       vscode.workspace.onDidGrantWorkspaceTrust(refresh),
       jobs.onDidChange(() => {
@@ -146,7 +150,7 @@ export class LayerPanel implements vscode.Disposable {
   }
 
   async #state(): Promise<ViewState> {
-    const { jobs, results, selection } = this.#services;
+    const { jobs, prices, results, selection } = this.#services;
     this.#entry = await results.entryOf(vscode.Uri.parse(this.#source.target));
     const entry = this.#entry;
     const { content, stale } = await this.#content(entry);
@@ -156,6 +160,7 @@ export class LayerPanel implements vscode.Disposable {
       title: nameOf(entry.model.path),
       content,
       job: job === undefined ? null : jobFacts(job),
+      trying: tryingFacts(prices.of(entry)),
       failure: jobs.failure(entry)?.toData() ?? null,
       stale,
       obstacle: obstacleOf(entry),
@@ -197,8 +202,8 @@ export class LayerPanel implements vscode.Disposable {
       return null;
     },
     fix: async ({ report: id, layer, fix }) => {
-      const { report, found } = this.#find(id);
-      const chosen = layerFixes(report, found.culprits, nameAt(report, layer))[fix];
+      const shown = this.#find(id);
+      const chosen = offeredFixes(shown, nameAt(shown.report, layer))[fix];
       if (chosen === undefined) throw new QuantscopeError('internal', `The layer has no fix ${fix}.`);
       await execute('quantscope.applyFix', this.#entry.recipe, chosen.change);
       return null;
@@ -230,6 +235,7 @@ export class LayerPanel implements vscode.Disposable {
     benchmark: () =>
       execute('quantscope.benchmarkPair', this.#entry.hasRecipe ? this.#entry.recipe : this.#entry.model),
     findCulprits: () => findCulprits(this.#services, this.#entry),
+    stopPrices: () => Promise.resolve(this.#services.prices.stop(this.#entry)),
     explainSpeed: () => explainSpeedOf(this.#services, this.#entry),
     openRecipe: () => execute('quantscope.openRecipe', this.#entry.recipe),
     cancel: () => Promise.resolve(this.#services.jobs.of(this.#entry)?.cancel()),
@@ -294,6 +300,13 @@ function jobFacts({ title, progress }: RunningJob): JobFacts {
     total: progress?.total ?? 0,
     secondsLeft: progress?.secondsLeft ?? null,
   };
+}
+
+function tryingFacts(underWay: PricesUnderWay | undefined): TryingFacts | null {
+  if (underWay === undefined) return null;
+  const { done, total, planned, waits } = underWay;
+  const [first] = planned;
+  return { done, total, waits, current: waits || first === undefined ? null : changeKey(first.fix.change) };
 }
 
 function obstacleOf({ model }: ModelEntry): Obstacle {

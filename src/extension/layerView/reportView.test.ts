@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { reportOf } from '../../../test/helpers/report';
 import type { FoundOut } from '../findings/read';
-import { reportFacts, reportId, type Subject } from './reportView';
+import { reportFacts, reportId } from './reportView';
+import type { Subject } from './subject';
 
 const found: FoundOut = { culprits: undefined, prices: undefined, speed: undefined, stamp: '' };
-const run: Subject = { report: reportOf(), base: undefined, found };
+const run: Subject = { report: reportOf(), base: undefined, found, planned: [] };
 const earlier = reportOf({ created: '2025-12-31T00:00:00.000Z' });
 
 test('whatever the figures of a report depend on has part in its id, by which they are kept', () => {

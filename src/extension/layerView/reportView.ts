@@ -1,7 +1,6 @@
 /** A report as the layer view asks for it: figures, pages of rows, and one layer. Pure. */
 
 import { QuantscopeError } from '../../shared/errors';
-import { layerFixes } from '../../shared/layerFixes';
 import type { ErrorMeasure, LayerReport, Report, TensorReport } from '../../shared/report';
 import {
   PAGE_ROWS,
@@ -14,21 +13,17 @@ import {
   type RunFacts,
   type TensorFacts,
 } from '../../shared/viewFacts';
-import type { FoundOut } from '../findings/read';
-import { blameColumns, blameFacts, culpritsFacts, fixFacts, layerIndex, pricesFacts, speedFacts } from './findingsView';
-
-/** A run with what it is compared with, and what was found out about it since. */
-export interface Subject {
-  readonly report: Report;
-  readonly base: Base | undefined;
-  readonly found: FoundOut;
-}
-
-/** What a run is compared with. */
-export interface Base {
-  readonly report: Report;
-  readonly relation: 'previous' | 'chosen';
-}
+import {
+  blameColumns,
+  blameFacts,
+  culpritsFacts,
+  fixFacts,
+  layerIndex,
+  offeredFixes,
+  pricesFacts,
+  speedFacts,
+} from './findingsView';
+import type { Subject } from './subject';
 
 /** How many warnings travel; the report holds all. */
 const MOST_WARNINGS = 100;
@@ -38,27 +33,28 @@ export function decibelsOf(error: ErrorMeasure | null | undefined): Decibels {
   return error.sqnr ?? 'exact';
 }
 
-export function reportFacts({ report, base, found }: Subject): ReportFacts {
+export function reportFacts(subject: Subject): ReportFacts {
+  const { report, base, found } = subject;
   const index = layerIndex(report);
-  const fixes = layerFixes(report, found.culprits, null);
+  const fixes = offeredFixes(subject, null);
   return {
-    id: reportId({ report, base, found }),
+    id: reportId(subject),
     layers: report.layers.length,
     run: runFacts(report),
     base: base === undefined ? null : { ...runFacts(base.report), relation: base.relation },
     warnings: report.warnings.slice(0, MOST_WARNINGS),
     culprits: found.culprits === undefined ? null : culpritsFacts(found.culprits, fixes),
-    fixes: fixFacts(fixes, found.prices),
-    prices: pricesFacts(report, found, index),
+    fixes: fixFacts(fixes, subject),
+    prices: pricesFacts(subject, index),
     speed: speedFacts(report, found, index),
     asks: report.framework === 'onnx',
   };
 }
 
-/** Another report, another one to compare with or another reason to, or something found out is another id. */
-export function reportId({ report, base, found }: Subject): string {
+/** Another report, another one to compare with or another reason to, or something found out or left to is another id. */
+export function reportId({ report, base, found, planned }: Subject): string {
   const compared = base === undefined ? [] : [base.relation, base.report.created];
-  return [report.created, report.model.sha256, ...compared, found.stamp].join(' ');
+  return [report.created, report.model.sha256, ...compared, found.stamp, planned.length].join(' ');
 }
 
 export function runFacts(report: Report): RunFacts {
@@ -125,16 +121,17 @@ export function layerAt(report: Report, index: number): LayerReport {
   return layer;
 }
 
-export function layerFacts({ report, found }: Subject, index: number): LayerFacts {
+export function layerFacts(subject: Subject, index: number): LayerFacts {
+  const { report, found } = subject;
   const { name, nodes, accumulated, saturation, tensors, source } = layerAt(report, index);
-  const fixes = layerFixes(report, found.culprits, name);
+  const fixes = offeredFixes(subject, name);
   return {
     layer: index,
     nodes,
     worst: accumulated === null ? null : { sample: accumulated.worst.sample, sqnr: accumulated.worst.sqnr ?? 'exact' },
     saturation,
     tensors: tensors.map(tensorFacts),
-    fixes: fixFacts(fixes, found.prices),
+    fixes: fixFacts(fixes, subject),
     blame: blameFacts(found.culprits, name, fixes),
     places: SOURCE_KINDS.flatMap((kind) => {
       const place = source?.[kind];

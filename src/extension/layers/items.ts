@@ -71,18 +71,21 @@ function scopeItem(node: ScopeNode): vscode.TreeItem {
 
 function layerItem(node: LayerNode, { threshold, fixable }: RowContext): vscode.TreeItem {
   const { layer, label, place } = node;
-  const { name, op, status, local, reason } = layer;
+  const { name, op, status, local, reason, remedy } = layer;
   const shown = shorten(printable(label), LONGEST_NAME);
   const item = new vscode.TreeItem(shown, layer.tensors.length > 0 ? Collapsed : None);
   const number = errorText(local);
   const resource = layerUri(layer, threshold);
   item.id = node.id;
   // The number first: what does not fit is cut at the end.
-  item.description = [number, printable(place), printable(op)].filter((part) => part !== '').join('  ');
+  const fix = remedy === undefined ? '' : `▲ ${remedy.price}`;
+  item.description = [number, fix, printable(place), printable(op)].filter((part) => part !== '').join('  ');
   item.iconPath = STATUS_ICONS[status];
   const more = [...(fixable(layer) ? ['fixable'] : []), ...(layer.place === undefined ? [] : ['source'])];
   item.contextValue = ['layer', status, ...more].join(' ');
-  const said = [name, op, STATUS_TITLES[status], number, reason === null ? '' : REASONS[reason].sentence];
+  const why = reason === null ? '' : REASONS[reason].sentence;
+  const better = remedy === undefined ? '' : `${remedy.title}: ${remedy.price}`;
+  const said = [name, op, STATUS_TITLES[status], number, why, better];
   item.accessibilityInformation = { label: printable(said.filter((part) => part !== '').join(', ')) };
   if (resource !== undefined) item.resourceUri = resource;
   return item;
@@ -111,7 +114,7 @@ export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
   if (node.kind === 'tensor')
     return new vscode.MarkdownString().appendText(`${printable(node.tensor.name)}\n${tensorFacts(node.tensor)}`);
   if (node.kind !== 'layer') return undefined;
-  const { name, op, status, kernel, reason, local, accumulated, blame, place } = node.layer;
+  const { name, op, status, kernel, reason, local, accumulated, blame, remedy, place } = node.layer;
   // Names are a model's: as text only, never as Markdown.
   const text = new vscode.MarkdownString('**').appendText(printable(name)).appendMarkdown('**\n\n');
   text.appendText(`${printable(op)} · ${STATUS_TITLES[status]}`);
@@ -122,6 +125,9 @@ export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
     text
       .appendMarkdown('\n\n')
       .appendText(`${VERDICT_SYMBOLS[blame.verdict]} ${blame.verdict}: ${printable(blame.why)}`);
+  }
+  if (remedy !== undefined) {
+    text.appendMarkdown('\n\n').appendText(`▲ ${printable(remedy.title)}: ${remedy.price}`);
   }
   if (reason !== null) text.appendMarkdown(`\n\n${REASONS[reason].sentence} ${REASONS[reason].advice}`);
   if (place !== undefined) text.appendMarkdown('\n\n').appendText(placeText(place));

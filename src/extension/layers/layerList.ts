@@ -1,10 +1,17 @@
 /** The layers of a report or of a look at a model, as the tree shows them. Pure. */
 
 import { decibels, number3, printable, shape } from '../../shared/format';
+import { priceOf } from '../../shared/findings';
+import { changeKey } from '../../shared/fixes';
 import { plannedStatus, type Inspection } from '../../shared/inspection';
+import { judge } from '../../shared/judgement';
+import { layerFixes } from '../../shared/layerFixes';
+import type { Prices } from '../../shared/price';
+import { briefPrice } from '../../shared/priceText';
 import type { ReasonCode } from '../../shared/reasons';
 import type { Report, SourceLine, Status, TensorReport } from '../../shared/report';
 import type { Culprits, LayerVerdict } from '../../shared/verdicts';
+import type { FoundOut } from '../findings/read';
 import { placeOf } from '../python/sourceProblems';
 
 /** A tensor of a report as it is, or of a look at a model, which knows its type alone. */
@@ -28,17 +35,20 @@ export interface ListedLayer {
   readonly accumulated: number | undefined;
   /** What makes its error, where somebody has asked. */
   readonly blame?: Pick<LayerVerdict, 'verdict' | 'why'>;
+  /** The fix that was measured to bring most, in a few words. */
+  readonly remedy?: { readonly title: string; readonly price: string };
   readonly tensors: readonly ListedTensor[];
   /** The line of Python that it comes from. */
   readonly place: SourceLine | undefined;
 }
 
-export function layersOfReport({ layers }: Report, culprits?: Culprits): ListedLayer[] {
+export function layersOfReport(report: Report, { culprits, prices }: Partial<FoundOut> = {}): ListedLayer[] {
   const verdicts = new Map(culprits?.layers.map((verdict) => [verdict.layer, verdict]));
-  return layers.map((layer) => {
+  return report.layers.map((layer) => {
     const { name, op, fused, local, accumulated } = layer;
     const found = verdicts.get(name);
-    const listed: ListedLayer = {
+    const remedy = prices === undefined ? undefined : remedyOf(report, name, culprits, prices);
+    return {
       name,
       op: fused.length === 0 ? op : [op, ...fused].join('+'),
       scope: layer.scope,
@@ -47,11 +57,28 @@ export function layersOfReport({ layers }: Report, culprits?: Culprits): ListedL
       kernel: layer.kernel,
       local: local === null ? undefined : (local.sqnr ?? Infinity),
       accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
+      ...(found === undefined ? {} : { blame: { verdict: found.verdict, why: found.why } }),
+      ...(remedy === undefined ? {} : { remedy }),
       tensors: layer.tensors,
       place: placeOf(layer),
     };
-    return found === undefined ? listed : { ...listed, blame: { verdict: found.verdict, why: found.why } };
   });
+}
+
+/** What was tried of the fixes of one layer, if it helps. */
+function remedyOf(
+  report: Report,
+  name: string,
+  culprits: Culprits | undefined,
+  prices: Prices,
+): ListedLayer['remedy'] | undefined {
+  // Few were tried, and a model may have thousands of layers.
+  if (!prices.fixes.some(({ layer }) => layer === name)) return undefined;
+  const [first] = layerFixes(report, culprits, name, prices);
+  const priced = first === undefined ? undefined : priceOf(prices, changeKey(first.change));
+  return first === undefined || judge(priced) !== 'better'
+    ? undefined
+    : { title: first.title, price: briefPrice(priced) };
 }
 
 export function layersOfInspection({ layers }: Inspection): ListedLayer[] {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { mergePrices } from '../../shared/findings';
+import type { Price } from '../../shared/price';
 import type { Report } from '../../shared/report';
 import type { Culprits } from '../../shared/verdicts';
-import { analyze, DEFAULT_SETTINGS, type ServerSettings } from '../analysis';
+import { analyze, DEFAULT_SETTINGS, type Analysis, type ServerSettings } from '../analysis';
 import { quickFixes } from '../codeActions';
 import { CODES, type FindingCode } from '../codes';
 import type { Facts, LayerNode } from '../facts';
@@ -301,7 +303,7 @@ describe('findings of the last run', () => {
     const error = { only: 9, without: 30, growth: null, split: null };
     const verdict = { layer: 'b/conv', verdict: 'culprit', why: '', share: 90, ...error, causes: [cause] } as const;
     const cost = { passes: 1, seconds: 1, layers: 1 };
-    const own = reportOf();
+    const own = reportOf({ recipe });
     const culprits: Culprits = {
       ...{ version: 1, report: own.created, samples: 16, sqnr: 9, causes: [], layers: [verdict] },
       cost,
@@ -309,7 +311,27 @@ describe('findings of the last run', () => {
     const analysis = analysisOf(HEAD, { ...withReport(own), culprits });
     const at = HEAD.indexOf('net.onnx');
     const [first] = quickFixes(analysis, findingsOf(analysis), { start: at, end: at });
-    assert.deepEqual([first?.title, first?.preferred], ['Even out the channels', true]);
+    assert.deepEqual([first?.title, first?.preferred], ['Even out the channels (not tried yet)', true]);
+
+    // Once it is known to make things worse it goes last, and is no longer preferred.
+    const price: Price = {
+      ...{ sqnr: { value: -2, low: -3, high: -1 }, agreement: null, top1: null, latency: null },
+      ...{ bytes: 0, macs: 0, samples: 9 },
+    };
+    const prices = mergePrices(own, undefined, {
+      ...{ samples: 9, start: { sqnr: 1, agreement: null, top1: null, top1Fp32: null } },
+      fixes: [{ fix, layer: 'b/conv', price }],
+    });
+    const titles = (about: Analysis): string[] =>
+      quickFixes(about, findingsOf(about), { start: at, end: at })
+        .filter(({ finding }) => finding?.layer === 'b/conv')
+        .map(({ title }) => title);
+    const priced = analysisOf(HEAD, { ...withReport(own), culprits, prices });
+    assert.equal(titles(priced).at(-1), 'Even out the channels (makes it worse: output −2.00 dB)');
+    assert.ok(titles(priced).length > 1);
+    // Of a recipe that has changed nothing was measured.
+    const changed = analysisOf(`${HEAD}activations: int8\n`, { ...withReport(own), culprits, prices });
+    assert.equal(titles(changed)[0], 'Even out the channels (not tried yet)');
   });
 
   test('lenses and hints', () => {

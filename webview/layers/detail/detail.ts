@@ -74,11 +74,12 @@ export class Detail {
   }
 
   #context(host: ViewState, layer: number | null): WholeContext {
-    const { fix, price, pin, act, openSample } = this.#actions;
+    const { fix, price, stopPrices, pin, act, openSample } = this.#actions;
     return {
-      actions: { fix, price },
+      actions: { fix, price, stopPrices },
       obstacle: host.obstacle,
       busy: busyReason(host),
+      trying: host.trying,
       asks: host.content.kind === 'report' && host.content.report.asks,
       pin,
       findCulprits: () => act('findCulprits'),

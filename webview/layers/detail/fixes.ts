@@ -1,7 +1,10 @@
 /** What can be done, with what it brings and costs where that was measured. */
 
 import { number3, percent, printable } from '../../../src/shared/format';
-import type { FixFacts, PricesFacts, PriceTag } from '../../../src/shared/viewFacts';
+import { promises, type Judgement } from '../../../src/shared/judgement';
+import type { Price, Prices } from '../../../src/shared/price';
+import type { FixFacts, PricesFacts, TriedFacts } from '../../../src/shared/viewFacts';
+import type { TryingFacts } from '../../../src/shared/viewProtocol';
 import { h, type Child } from '../dom';
 import type { Layers } from '../layers';
 import { priceRows } from './priceTags';
@@ -10,6 +13,7 @@ export interface FixActions {
   /** @param layer `null` for the model as a whole */
   readonly fix: (layer: number | null, fix: number) => void;
   readonly price: (layer: number | null) => void;
+  readonly stopPrices: () => void;
 }
 
 export interface FixContext {
@@ -18,24 +22,39 @@ export interface FixContext {
   readonly obstacle: string | null;
   /** Why nothing can be measured now; `null` where it can. */
   readonly busy: string | null;
+  /** Fixes that are tried without being asked for. */
+  readonly trying: TryingFacts | null;
   /** Whether anything can be measured of this model at all. */
   readonly asks: boolean;
 }
 
 const EXPLAINED = 'Each fix is converted and run on your data: what it brings, what it costs, and how sure that is.';
 
+/** What is said of a fix where the figures alone do not say it. */
+const JUDGED: Readonly<Record<Judgement, string>> = {
+  better: '',
+  untried: '',
+  same: '= No difference beyond the noise',
+  worse: '▼ Makes it worse',
+  impossible: '✗ Cannot be applied',
+};
+
 export function fixesSection(fixes: readonly FixFacts[], layer: number | null, context: FixContext): Child {
   if (fixes.length === 0) return null;
-  const measured = fixes.some(({ tag }) => tag !== null);
   return h(
     'section',
     { class: 'fixes' },
-    h('div', { class: 'section-head' }, h('h3', { text: 'What can be done' }), priceButton(layer, measured, context)),
-    h('ul', {}, ...fixes.map((fix, index) => fixItem({ ...fix, index, layer, primary: fix.preferred }, context))),
+    head('What can be done', fixes, layer, context),
+    h('ul', {}, ...fixes.map((fix, index) => fixItem({ ...fix, index, layer, primary: isFirst(fix) }, context))),
   );
 }
 
-/** The fixes of the model and of the layers to blame; those that were tried with their prices. */
+/** What is offered first, unless it is known to bring nothing. */
+function isFirst({ preferred, judgement }: FixFacts): boolean {
+  return preferred && promises(judgement);
+}
+
+/** The fixes of the model and of the layers to blame, with their prices or the news that they are being tried. */
 export function pricesSection(
   fixes: readonly FixFacts[],
   prices: PricesFacts | null,
@@ -46,25 +65,60 @@ export function pricesSection(
   return h(
     'section',
     { class: 'fixes' },
-    h(
-      'div',
-      { class: 'section-head' },
-      h('h3', { text: 'What fixes bring and cost' }),
-      priceButton(null, true, context),
-    ),
-    h('p', { class: 'hint', text: startText(prices) }),
+    head('What fixes bring and cost', prices.fixes, null, context),
+    prices.start === null ? null : h('p', { class: 'hint', text: startText(prices.samples, prices.start) }),
     h(
       'ul',
       {},
-      ...prices.fixes.map(({ title, layer, fix, tag }) => {
+      ...prices.fixes.map((priced, index) => {
+        const { layer, fix, judgement } = priced;
         const detail = layer === null ? 'The whole model.' : printable(layers.name[layer] ?? '');
-        return fixItem({ title, detail, index: fix, layer, tag, primary: false }, context);
+        const primary = index === 0 && judgement === 'better';
+        return fixItem({ ...priced, detail, index: fix, primary }, context);
       }),
     ),
+    prices.left === 0
+      ? null
+      : h('p', {
+          class: 'hint',
+          text: `${prices.left} more ${prices.left === 1 ? 'was' : 'were'} not tried: the time was up.`,
+        }),
   );
 }
 
-function startText({ samples, start: { sqnr, top1, top1Fp32, agreement } }: PricesFacts): string {
+/** The heading, with what measures the prices, or tells that they are being measured. */
+function head(title: string, fixes: readonly TriedFacts[], layer: number | null, context: FixContext): HTMLElement {
+  const { trying } = context;
+  const waits = trying !== null && fixes.some(({ planned }) => planned);
+  const measured = fixes.some(({ tag }) => tag !== null);
+  return h(
+    'div',
+    { class: 'section-head' },
+    h('h3', { text: title }),
+    ...(waits ? progress(trying, layer, context) : [priceButton(layer, measured, context)]),
+  );
+}
+
+function progress({ done, total, waits }: TryingFacts, layer: number | null, { actions }: FixContext): Child[] {
+  const counted = total === 0 ? '' : ` ${done} of ${total}`;
+  const hint = waits ? 'They are tried once the running job is done.' : EXPLAINED;
+  return [
+    h('span', { class: 'hint trying', text: `${waits ? 'Waiting' : 'Being tried'}${counted}`, title: hint }),
+    h('button', {
+      type: 'button',
+      class: 'button quiet',
+      text: 'Stop',
+      title: 'Try no more fixes in the background',
+      'data-key': `stop-${layer ?? 'model'}`,
+      'data-action': 'stop-prices',
+      onclick: () => {
+        actions.stopPrices();
+      },
+    }),
+  ];
+}
+
+function startText(samples: number, { sqnr, top1, top1Fp32, agreement }: Prices['start']): string {
   const now = [
     ...(sqnr === null ? [] : [`${number3(sqnr)} dB at the worst output`]),
     ...(top1 === null || top1Fp32 === null ? [] : [`top-1 ${number3(top1Fp32)} → ${percent(top1)}`]),
@@ -89,7 +143,7 @@ function priceButton(layer: number | null, measured: boolean, { actions, busy, a
   });
 }
 
-interface Item extends Pick<FixFacts, 'title' | 'detail' | 'tag'> {
+interface Item extends TriedFacts, Pick<FixFacts, 'detail'> {
   readonly kind?: FixFacts['kind'];
   /** Its position among the fixes of the layer; `null` for one that is not offered any more. */
   readonly index: number | null;
@@ -97,11 +151,10 @@ interface Item extends Pick<FixFacts, 'title' | 'detail' | 'tag'> {
   readonly primary: boolean;
 }
 
-function fixItem(
-  { title, detail, tag, kind, index, layer, primary }: Item,
-  { actions, obstacle }: FixContext,
-): HTMLElement {
-  const id = `fix-${layer ?? 'model'}-${index ?? title}`;
+function fixItem(item: Item, { actions, obstacle, trying, asks }: FixContext): HTMLElement {
+  const { key, title, detail, kind, index, layer, primary, judgement } = item;
+  // By what it changes: it may move in the list while somebody has the focus on it. Without blanks, which part ids.
+  const id = `fix-${layer ?? 'model'}-${encodeURIComponent(key)}`;
   const button = h('button', {
     type: 'button',
     class: primary ? 'button primary' : 'button',
@@ -117,20 +170,35 @@ function fixItem(
   });
   return h(
     'li',
-    {},
+    { 'data-judgement': judgement },
     index === null ? h('span', { class: 'title', text: printable(title) }) : button,
     h('span', { class: 'hint', id, text: printable(detail) }),
-    tag === null ? null : priceElement(tag),
+    ...(asks ? priceElements(item, trying) : []),
   );
 }
 
-function priceElement({ price, why }: PriceTag): HTMLElement {
+function priceElements({ key, planned, judgement, tag }: TriedFacts, trying: TryingFacts | null): Child[] {
+  if (tag === null) return [untriedElement(planned ? trying : null, key)];
+  const { price, why } = tag;
+  const word = JUDGED[judgement];
+  const judged = h('span', { class: `judged ${judgement}`, text: word });
   if (price === null) {
-    return h('p', {
-      class: 'price impossible',
-      text: `It cannot be applied: ${printable(why ?? 'no reason is known')}`,
-    });
+    return [h('p', { class: 'price impossible' }, judged, `: ${printable(why ?? 'no reason is known')}`)];
   }
+  return [word === '' ? null : judged, priceElement(price)];
+}
+
+function untriedElement(trying: TryingFacts | null, key: string): HTMLElement {
+  const [state, text] =
+    trying === null
+      ? ['untried', 'Not tried yet']
+      : trying.current === key
+        ? ['running', 'Being tried…']
+        : ['waiting', 'To be tried'];
+  return h('span', { class: `hint trial ${state}`, text });
+}
+
+function priceElement(price: Price): HTMLElement {
   return h(
     'dl',
     { class: 'price', 'aria-label': 'Price' },
@@ -143,7 +211,7 @@ function priceElement({ price, why }: PriceTag): HTMLElement {
           'dd',
           {},
           h('span', { class: tone, text }),
-          interval === '' ? null : h('span', { class: 'interval', text: ` (${interval})` }),
+          interval === '' ? null : h('span', { class: 'interval', text: `(${interval})` }),
         ),
       ),
     ),

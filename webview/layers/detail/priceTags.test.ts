@@ -25,7 +25,7 @@ test('a change beyond the noise is told with where it lies, better or worse as i
 
 test('what may be chance is called that', () => {
   assert.deepEqual(rows()['Same class'], {
-    ...{ text: 'within the noise', interval: '−0.307 … 8.15 points', tone: 'same' },
+    ...{ text: 'noise', interval: '−0.307 … 8.15', tone: 'same' },
   });
   assert.equal(rows({ sqnr: { value: 0, low: 0, high: 0 } })['Output']?.text, 'no change');
 });

@@ -12,8 +12,8 @@ export interface PriceRow {
   readonly hint: string;
 }
 
-const WITHIN_NOISE = 'within the noise';
-const CONFIDENCE = 'In brackets: where it lies with 95 % confidence.';
+const NOISE = 'noise';
+const CONFIDENCE = 'In brackets: where it lies with 95 % confidence; with zero inside it is called noise.';
 
 interface Kind {
   readonly label: string;
@@ -30,8 +30,8 @@ function differenceRow(difference: Difference, { label, unit, hint, scale = 1, l
   const noise = isNoise(difference);
   return {
     label,
-    text: noise ? WITHIN_NOISE : `${signed(scale * value)} ${unit}`,
-    interval: `${number3(scale * low)} … ${number3(scale * high)}${noise ? ` ${unit}` : ''}`,
+    text: noise ? NOISE : `${signed(scale * value)} ${unit}`,
+    interval: `${number3(scale * low)} … ${number3(scale * high)}${noise && unit !== 'points' ? ` ${unit}` : ''}`,
     tone: noise ? 'same' : value > 0 !== lessIsBetter ? 'better' : 'worse',
     hint: `${hint} ${CONFIDENCE}`,
   };
