@@ -33,6 +33,7 @@ const QUIET: Settings = {
   'extensions.autoCheckUpdates': false,
   'extensions.autoUpdate': 'off',
   'extensions.ignoreRecommendations': true,
+  'quantscope.prices.measure': 'onRequest',
   'files.simpleDialog.enable': true,
   'security.workspace.trust.banner': 'never',
   'security.workspace.trust.startupPrompt': 'never',

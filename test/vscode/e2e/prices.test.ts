@@ -1,0 +1,175 @@
+/** Fixes are tried in the background after a run, and give way to what a person starts. */
+
+import * as assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { test } from 'node:test';
+import type { FrameLocator } from 'playwright-core';
+import { FINDING_FILES, type KeptPrices } from '../../../src/shared/findings';
+import { changeKey } from '../../../src/shared/fixes';
+import { comparePriced, judge } from '../../../src/shared/judgement';
+import { severeViolations } from '../support/axe';
+import { eventually } from '../support/eventually';
+import { useVscode } from '../support/session';
+import type { Workbench } from '../support/workbench';
+
+const vscode = useVscode();
+
+const AUTOMATIC = { 'quantscope.prices.measure': 'automatically' };
+const JOB_MS = 180_000;
+const RESULT = /\d+ of \d+ layers in int8/;
+const TRYING = /trying fixes/;
+const WAITING = /fixes wait/;
+const WORST = '/stage2/0/depthwise/Conv';
+/** What is tried begins a second after the last job. */
+const SOON_MS = 5_000;
+
+const file = (folder: string, kind: keyof typeof FINDING_FILES): string =>
+  path.join(folder, 'shapes.quant', FINDING_FILES[kind]);
+
+/** `undefined` as long as nothing was measured. */
+function prices(folder: string): KeptPrices | undefined {
+  const kept = file(folder, 'prices');
+  return existsSync(kept) ? (JSON.parse(readFileSync(kept, 'utf8')) as KeptPrices) : undefined;
+}
+
+async function quantize(window: Workbench): Promise<void> {
+  await window.explorerContextMenu('shapes.onnx', ['Quantscope', 'Quantize…']);
+  await window.notification(RESULT).waitFor({ timeout: JOB_MS });
+}
+
+async function openView(window: Workbench): Promise<FrameLocator> {
+  await window.press(RESULT, 'Open Layer View');
+  const view = window.webview();
+  await view.locator('.grid .row[data-layer]').first().waitFor();
+  return view;
+}
+
+const ended = (window: Workbench): Promise<void> =>
+  window.statusItem(/trying fixes|fixes wait/).waitFor({ state: 'detached', timeout: JOB_MS });
+
+/** Figures as the view shows them, of the fixes that it lists, in its order. */
+const titles = (view: FrameLocator): Promise<string[]> => view.locator('.fixes li .button').allInnerTexts();
+
+test('after a run each fix is tried on its own, and its price appears where it is offered', async () => {
+  const folder = vscode.sample();
+  const window = await vscode.open({ folder, settings: AUTOMATIC });
+  await quantize(window);
+  const view = await openView(window);
+  await window.statusItem(TRYING).waitFor();
+  await view.locator('.fixes .trial.running', { hasText: 'Being tried…' }).waitFor();
+  await view.locator('.fixes .trial.waiting', { hasText: 'To be tried' }).first().waitFor();
+  await view.locator('.fixes .price').first().waitFor({ timeout: JOB_MS });
+  assert.deepEqual(await severeViolations(view), [], 'while fixes are tried');
+
+  await ended(window);
+  const kept = prices(folder)!;
+  assert.ok(kept.fixes.length > 8 && kept.left === undefined, `${kept.fixes.length} fixes`);
+  await eventually(
+    () => view.locator('.fixes .trial').count(),
+    (count) => count === 0,
+  );
+  const order = kept.fixes.toSorted(comparePriced);
+  assert.deepEqual(
+    await eventually(
+      () => titles(view),
+      ([first]) => first === order[0]?.fix.title,
+    ),
+    order.map(({ fix }) => fix.title),
+  );
+  const judged = await view
+    .locator('.fixes li')
+    .evaluateAll((items) => items.map((item) => item.getAttribute('data-judgement')));
+  assert.deepEqual(judged, order.map(judge));
+  assert.equal(judged[0], 'better');
+  assert.deepEqual(await severeViolations(view), [], 'with prices');
+
+  // The layer, the tree and the recipe tell the same.
+  await view.locator('.rows .row', { has: view.getByTitle(WORST) }).click();
+  const keep = kept.fixes.find(({ fix }) => fix.title === `Keep "${WORST}" in float`);
+  const brought = `output +${keep!.price!.sqnr.value.toPrecision(3)} dB`;
+  await view.locator('.fixes li', { hasText: keep!.fix.title }).locator('.better').first().waitFor();
+  await window.showContainer('Quantscope');
+  await window.runCommand('Quantscope: Sort Layers Worst First');
+  await eventually(
+    () => window.treeRows('Layers'),
+    ([worst]) => worst?.description.includes(brought) === true,
+  );
+  await window.contextMenu(window.treeRow('Layers', /depthwise\/Conv/), ['Fix This Layer…']);
+  await window.quickInput.getByText(brought).first().waitFor();
+  await window.page.keyboard.press('Escape');
+  await window.openFile('shapes.quant.yaml');
+  await window.page.locator('.squiggly-warning').first().waitFor();
+  await window.page.locator('.view-line', { hasText: /^model:/ }).click();
+  await window.page.keyboard.press('Control+.');
+  const quickFix = window.page.locator('.action-widget .monaco-list-row', { hasText: keep!.fix.title });
+  await quickFix.filter({ hasText: brought }).waitFor();
+  await window.page.keyboard.press('Escape');
+  assert.deepEqual(
+    (await window.notifications()).filter(({ severity }) => severity !== 'info'),
+    [],
+  );
+  await window.close();
+});
+
+test('what a person starts goes first, and nothing is tried twice', async () => {
+  const folder = vscode.sample();
+  const window = await vscode.open({ folder, settings: AUTOMATIC });
+  await quantize(window);
+  const early = await eventually(
+    () => prices(folder),
+    (kept) => kept !== undefined,
+    JOB_MS,
+  );
+  await window.runCommand('Quantscope: Find Culprits');
+  await window.notification('Finding culprits of shapes').waitFor();
+  await window.statusItem(WAITING).waitFor();
+  await eventually(
+    () => existsSync(file(folder, 'culprits')),
+    (found) => found,
+    JOB_MS,
+  );
+  const before = prices(folder)!;
+  assert.ok(before.fixes.length < 12, `${before.fixes.length} fixes were tried before the job of a person`);
+
+  await window.statusItem(TRYING).waitFor({ timeout: JOB_MS });
+  await ended(window);
+  const after = prices(folder)!;
+  assert.ok(after.fixes.length > before.fixes.length);
+  const priceOf = ({ fixes }: KeptPrices, key: string): unknown =>
+    fixes.find(({ fix }) => changeKey(fix.change) === key)?.price;
+  for (const { fix } of early!.fixes) {
+    const key = changeKey(fix.change);
+    assert.deepEqual(priceOf(after, key), priceOf(early!, key), `${fix.title} was tried again`);
+  }
+  await window.close();
+});
+
+test('it can be stopped, and what is left is measured when a person asks', async () => {
+  const folder = vscode.sample();
+  const window = await vscode.open({ folder, settings: AUTOMATIC });
+  await quantize(window);
+  const view = await openView(window);
+  await view.locator('.fixes [data-action="stop-prices"]').first().click();
+  await ended(window);
+  await view.locator('.fixes .trial.untried', { hasText: 'Not tried yet' }).first().waitFor();
+  await window.page.waitForTimeout(SOON_MS);
+  assert.equal(await window.statusItem(TRYING).count(), 0);
+  await view.locator('.fixes [data-action="price"]').click();
+  await view.locator('.fixes .price').first().waitFor({ timeout: JOB_MS });
+  await window.close();
+});
+
+test('on request, nothing is tried by itself', async () => {
+  const folder = vscode.sample();
+  const window = await vscode.open({ folder, settings: { 'quantscope.prices.measure': 'onRequest' } });
+  await quantize(window);
+  const view = await openView(window);
+  await view.locator('.fixes .trial.untried', { hasText: 'Not tried yet' }).first().waitFor();
+  await window.page.waitForTimeout(SOON_MS);
+  assert.equal(await window.statusItem(/fixes/).count(), 0);
+  assert.equal(prices(folder), undefined);
+  assert.ok(!(await window.paletteTitles('Quantscope: Stop Trying')).includes('Quantscope: Stop Trying Fixes'));
+  await view.locator('.fixes [data-action="price"]').waitFor();
+  await window.close();
+});
