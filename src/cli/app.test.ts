@@ -9,7 +9,6 @@ import { layer as layerOf, measure } from '../../test/helpers/report';
 import { guessForInputs } from '../core/data/preprocess';
 import type { EngineClient, RequestOptions } from '../engine/client';
 import { EXIT, QuantscopeError, type ExitStatus } from '../shared/errors';
-import type { Prices } from '../shared/price';
 import type { JobName } from '../shared/protocol';
 import type { LayerReport, Report } from '../shared/report';
 import { runCli } from './app';
@@ -93,25 +92,6 @@ function reportWith(changes: Partial<Report> = {}): Report {
     ...changes,
   };
 }
-
-const PRICES: Prices = {
-  samples: 100,
-  start: { sqnr: 18, agreement: null, top1: null, top1Fp32: null },
-  fixes: [
-    {
-      fix: {
-        ...{ kind: 'exclude-layer', title: 'Keep "a" in float', detail: '', preferred: true },
-        change: { kind: 'override', override: { select: 'a', quantize: false } },
-      },
-      layer: 'a',
-      price: {
-        sqnr: { value: -2, low: -3, high: -1 },
-        ...{ agreement: null, top1: null, latency: null, bytes: 0, macs: 0, samples: 100 },
-      },
-    },
-  ],
-  left: 3,
-};
 
 /** The one document on standard output. */
 function document(ran: Ran): Readonly<Record<string, unknown>> {
@@ -284,29 +264,6 @@ describe('run', () => {
     writeFileSync(path.join(cwd, 'net.quant.yaml'), `model: net.onnx\ncalibration: { data: d }\n${gates}`);
     return 'net.quant.yaml';
   };
-
-  test('tries fixes only where it is told to, within a time, and never those of a PyTorch model', async () => {
-    const answers = { quantize: reportWith(), prices: PRICES };
-    const args = ['quantize', 'net.onnx', '--data', 'd', '--preprocess', 'tf'];
-    assert.deepEqual(
-      (await cli(args, answers)).calls.map(({ name }) => name),
-      ['quantize'],
-    );
-    const ran = await cli([...args, '--prices'], answers);
-    const [, prices] = ran.calls;
-    assert.deepEqual(
-      [prices?.name, prices?.input['report'], prices?.input['baseDir'], typeof prices?.input['seconds']],
-      ['prices', path.join(cwd, 'net.quant/report.json'), cwd, 'number'],
-    );
-    assert.match(ran.stdout, /What fixes bring and cost\n.*\n▼ worse +Keep "a" in float +−2\.00 dB/);
-    assert.match(ran.stdout, /not tried +3 more, for lack of time/);
-    assert.deepEqual(document(await cli([...args, '--prices', '--json'], answers))['prices'], PRICES);
-
-    writeFileSync(path.join(cwd, 'torch.quant.yaml'), 'framework: torch\nmodel: net.py:build\n');
-    const torch = await cli(['run', 'torch.quant.yaml', '--prices', '--json'], answers);
-    assert.equal(torch.exit, EXIT.badInput);
-    assert.deepEqual(torch.calls, []);
-  });
 
   test('a gate that fails is exit status 1, with reasons', async () => {
     const gates = { 'max-accuracy-drop': 1, 'min-output-sqnr': 10 };

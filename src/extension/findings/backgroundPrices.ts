@@ -57,7 +57,7 @@ export class BackgroundPrices implements vscode.Disposable {
   readonly #needed: Needed;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #queue: BackgroundQueue<PricesTask>;
-  readonly #subscriptions: readonly vscode.Disposable[];
+  readonly #subscriptions: readonly { dispose(): unknown }[];
   #idle: NodeJS.Timeout | undefined;
 
   /** Fixes are to be tried, one of them is done, or none are left. */

@@ -42,7 +42,10 @@ export function registerFindings(services: Services): vscode.Disposable {
     registerUserCommands({
       'quantscope.findCulprits': about(findCulprits, culpritsSentence),
       'quantscope.measurePrices': about(measurePrices, pricesSentence),
-      'quantscope.stopPrices': () => Promise.resolve(services.prices.stop()),
+      'quantscope.stopPrices': async () => {
+        services.prices.stop();
+        return Promise.resolve();
+      },
       'quantscope.explainSpeed': about(explainSpeedOf, speedSentence),
     }),
   );

@@ -235,7 +235,10 @@ export class LayerPanel implements vscode.Disposable {
     benchmark: () =>
       execute('quantscope.benchmarkPair', this.#entry.hasRecipe ? this.#entry.recipe : this.#entry.model),
     findCulprits: () => findCulprits(this.#services, this.#entry),
-    stopPrices: () => Promise.resolve(this.#services.prices.stop(this.#entry)),
+    stopPrices: () => {
+      this.#services.prices.stop(this.#entry);
+      return Promise.resolve();
+    },
     explainSpeed: () => explainSpeedOf(this.#services, this.#entry),
     openRecipe: () => execute('quantscope.openRecipe', this.#entry.recipe),
     cancel: () => Promise.resolve(this.#services.jobs.of(this.#entry)?.cancel()),

@@ -67,7 +67,9 @@ test('culprits and prices are asked for and shown', async () => {
   // Prices of this layer's fixes.
   assert.equal(await view.locator('.price').count(), 0);
   await view.locator('.detail [data-action="price"]').click();
+  // They come one by one.
   await view.locator('.price').first().waitFor({ timeout: JOB_MS });
+  await window.notification('Trying fixes of shapes').waitFor({ state: 'detached', timeout: JOB_MS });
   const { fixes } = read('prices');
   const kept = fixes.find(({ fix }) => fix.kind === 'exclude-layer')?.price;
   assert.ok(kept !== undefined && kept !== null && kept.sqnr.low > 0);
