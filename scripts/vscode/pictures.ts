@@ -6,6 +6,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import type { Locator } from 'playwright-core';
 import sharp from 'sharp';
 import { eventually } from '../../test/vscode/support/eventually';
 import { ROOT } from '../../test/vscode/support/package';
@@ -52,12 +53,13 @@ function quantizeTwice(folder: string): void {
   }
 }
 
-/** @param part selector of what is in the picture; the whole window unless one is given */
-async function take(window: Workbench, name: string, part = 'body'): Promise<void> {
+/** @param part what is in the picture, or its selector; the whole window unless one is given */
+async function take(window: Workbench, name: string, part: Locator | string = 'body'): Promise<void> {
   // Off everything that answers to a pointer, and until what fades has faded.
   await window.page.mouse.move(0, 0);
   await window.page.waitForTimeout(1500);
-  const picture = await sharp(await window.page.locator(part).screenshot())
+  const pictured = typeof part === 'string' ? window.page.locator(part) : part;
+  const picture = await sharp(await pictured.screenshot())
     .png({ palette: true, effort: 10 })
     .toBuffer();
   const file = path.join(PICTURES, `${name}.png`);
@@ -151,6 +153,45 @@ async function tune(session: Session, folder: string): Promise<void> {
   await window.close();
 }
 
+async function toTop(part: Locator): Promise<void> {
+  await part.evaluate((element) => {
+    element.scrollIntoView({ block: 'start' });
+  });
+}
+
+/** Everything that is found out about a run: one search, seen in each theme. */
+async function findings(session: Session, folder: string): Promise<void> {
+  const window = await session.open({ folder, theme: 'dark', scale: SCALE });
+  await window.runCommand('Quantscope: Open Layer View');
+  const view = window.webview();
+  await view.locator('.grid .row[data-layer]').first().waitFor();
+  await window.runCommand('View: Toggle Primary Side Bar Visibility');
+  await window.runCommand('Quantscope: Find Culprits');
+  await view.locator('.verdicts').waitFor({ timeout: JOB_MS });
+  await window.runCommand('Quantscope: Measure Prices of Fixes');
+  await window.notification(/fixes tried/).waitFor({ timeout: JOB_MS });
+  await window.runCommand('Quantscope: Explain the Speed of int8');
+  await view.locator('.timings').waitFor({ timeout: JOB_MS });
+  await window.page.setViewportSize(TALL);
+  for (const theme of THEMES) {
+    await window.setTheme(theme);
+    await window.runCommand('Notifications: Clear All Notifications');
+    await take(window, `culprits-${theme}`);
+    await toTop(view.locator('.speed'));
+    await take(window, `speed-${theme}`, view.locator('.detail'));
+    await view.locator('.proposals .link').first().click();
+    await view.locator('.fixes .price').first().waitFor();
+    await toTop(view.locator('.blame'));
+    await take(window, `prices-${theme}`, view.locator('.detail'));
+    await view.locator('.grid').press('Escape');
+    await view.locator('.verdicts').waitFor();
+  }
+  await window.close();
+}
+
+/** Room for everything that is said of a run. */
+const TALL = { width: 1280, height: 1240 };
+const JOB_MS = 120_000;
 const TUNE_MS = 120_000;
 const THEMES = ['dark', 'light', 'hc-dark'] as const satisfies readonly Theme[];
 
@@ -166,6 +207,7 @@ const PARTS: Readonly<Record<string, (session: Session, folder: string) => Promi
     for (const theme of THEMES) await start(session, theme);
   },
   sideBar,
+  findings,
   recipe,
   tune,
   torch: (session, folder) => torchPictures(session, path.join(folder, '../shapesnet'), SCALE, take),
