@@ -45,7 +45,16 @@ interface Probe {
 function handlersOf(subject: Subject): ViewHandlers {
   const state: ViewState = {
     source: { target: 'file:///large.onnx', base: null },
-    ...{ title: 'large.onnx', job: null, trying: null, failure: null, stale: [], obstacle: null, threshold: 20, selected: null },
+    ...{
+      title: 'large.onnx',
+      job: null,
+      trying: null,
+      failure: null,
+      stale: [],
+      obstacle: null,
+      threshold: 20,
+      selected: null,
+    },
     content: { kind: 'report', report: reportFacts(subject) },
   };
   const nothing = (): null => null;
