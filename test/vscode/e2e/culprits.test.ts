@@ -94,7 +94,8 @@ async function findingsOf({ page }: Workbench, view: FrameLocator): Promise<Show
   const verdicts = [await row.locator('.cell.verdict').innerText(), await view.locator('.verdicts').innerText()];
   await row.click();
   await view.locator('.price').first().waitFor();
-  const prices = await view.locator('.price').allInnerTexts();
+  // Whether or not they are laid out at this moment, since the pane may be drawn anew.
+  const prices = await view.locator('.price').allTextContents();
   await view.locator('.grid').press('Escape');
   // A row under the pointer is shown instead of the model.
   await page.mouse.move(0, 0);
