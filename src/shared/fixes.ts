@@ -21,6 +21,8 @@ export type RecipeChange =
   | { readonly kind: 'smooth'; readonly strength: number }
   /** Adds the name of a Concat to those whose readers are split. */
   | { readonly kind: 'split'; readonly concat: string }
+  /** Adds the path of a PyTorch module to those that an equal one takes the place of. */
+  | { readonly kind: 'twin'; readonly module: string }
   | { readonly kind: 'opset'; readonly opset: 'auto' | number }
   /** The whole block. */
   | { readonly kind: 'preprocess'; readonly preprocess: Preprocess };
@@ -40,6 +42,7 @@ export const FIX_KINDS = [
   'equalize',
   'smooth',
   'split-concat',
+  'twin',
   'raise-opset',
   'preprocess',
 ] as const;

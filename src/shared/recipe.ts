@@ -227,6 +227,12 @@ export const torchSchema = z
       .array(z.string())
       .optional()
       .describe('Paths of modules that FX does not open, because they cannot be traced; they stay in float.'),
+    twins: z
+      .array(z.string())
+      .optional()
+      .describe(
+        'Paths of modules to replace by equal ones that have an int8 kernel: RReLU, and PReLU whose slopes are all the same, by LeakyReLU.',
+      ),
     train: z
       .string()
       .optional()

@@ -131,6 +131,12 @@ const CASES: readonly (readonly [name: string, before: string, change: RecipeCha
     'model: m\nnormalize:\n  opset: auto # as it is\n  constants: true\n',
   ],
   [
+    'an equal module beside others',
+    'model: n.py:net\ntorch:\n  twins: [features.1] # one slope\n',
+    { kind: 'twin', module: 'features.4' },
+    'model: n.py:net\ntorch:\n  twins: [features.1, features.4] # one slope\n',
+  ],
+  [
     'a block of text is replaced by one line',
     'model: m\nlayers:\n  - because: |\n      long\n      text\n    select: a\n    quantize: false\n',
     excludeA,

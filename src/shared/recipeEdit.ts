@@ -89,6 +89,12 @@ export function changeRecipe(recipe: Keyed, change: RecipeChange): Keyed {
       if (names.includes(change.concat)) return recipe;
       return put(recipe, 'normalize', { ...normalize, split: [...names, change.concat] });
     }
+    case 'twin': {
+      const torch = keyed(recipe['torch']);
+      const paths = listOf(torch['twins']);
+      if (paths.includes(change.module)) return recipe;
+      return put(recipe, 'torch', { ...torch, twins: [...paths, change.module] });
+    }
     case 'opset':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), opset: change.opset });
     case 'preprocess':

@@ -85,6 +85,8 @@ export interface LayerReport {
   readonly tensors: readonly TensorReport[];
   /** Of a fallback for want of a kernel: the backends that have one. */
   readonly alternatives?: readonly BackendId[];
+  /** Of a module of PyTorch: the class of one that computes the same and has an int8 kernel. */
+  readonly twin?: string;
   /** Where the user's Python calls the layer, and where it builds its module. */
   readonly source?: { readonly called?: SourceLine; readonly built?: SourceLine };
 }

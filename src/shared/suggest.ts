@@ -55,6 +55,7 @@ function fixesOfError(report: Report, layer: LayerReport): Suggestion[] {
   const wide = activations16(report, layer);
   const hasKernel = report.target?.activations16 === 'kernel';
   return [
+    ...twinOf(report, layer),
     ...(isPerTensor(layer) && mayBePerChannel(report, layer) ? [layerPerChannel(layer)] : []),
     ...((layer.saturation ?? 0) > SATURATED ? [reduceRange(layer)] : []),
     ...(hasKernel ? wide : []),
@@ -288,6 +289,13 @@ function useBackend(backend: BackendId, detail: string): Suggestion {
   return { kind: 'backend', title: `Use the backend ${backend}`, detail, change: { kind: 'backend', backend } };
 }
 
+function twinOf({ mode }: Report, { name, op, twin }: LayerReport): Suggestion[] {
+  if (twin === undefined || mode === 'dynamic' || mode === 'pt2e') return [];
+  const detail = `${twin} computes the same here, and torch has a right int8 kernel for it, which it has not for ${op}.`;
+  const change = { kind: 'twin', module: name.replace(/@\d+$/, '') } as const;
+  return [{ kind: 'twin', title: `Replace "${name}" by ${twin}`, detail, change }];
+}
+
 // --- A layer that is not quantized ----------------------------------------------------------------------------------
 
 const MOST_BACKENDS = 3;
@@ -295,7 +303,7 @@ const MOST_BACKENDS = 3;
 function fixesOfReason(report: Report, layer: LayerReport): Suggestion[] {
   if (layer.reason === 'excluded') return includeLayer(report, layer);
   if (layer.reason === 'opset-too-old') return raiseOpset(report, [layer]);
-  const others = otherBackends(layer);
+  const others = [...twinOf(report, layer), ...otherBackends(layer)];
   if (layer.reason !== 'runtime-not-fused') return others;
   return [excludeLayer(report, layer, 'the runtime has no int8 kernel for it'), ...others];
 }

@@ -36,6 +36,7 @@ const BLOCKS: Readonly<Record<RecipeChange['kind'], string | undefined>> = {
   equalize: 'normalize',
   smooth: 'normalize',
   split: 'normalize',
+  twin: 'torch',
   opset: 'normalize',
   preprocess: 'preprocess',
 };

@@ -19,6 +19,8 @@ export function changeText(change: RecipeChange): string {
       return `outliers smoothed by ${change.strength}`;
     case 'split':
       return `${change.concat} split by its inputs`;
+    case 'twin':
+      return `${change.module} by an equal module`;
     case 'activations':
       return `${change.type} activations`;
     case 'backend':

@@ -11,6 +11,7 @@ const KINDS: Readonly<Record<string, { readonly code: ErrorCode; readonly hint?:
     hint: 'Name a function of a file, `file.py:function`, or of a package, `package.module:function`.',
   },
   'not-found': { code: 'file-not-found' },
+  twin: { code: 'recipe-invalid', hint: 'Remove the path from `torch.twins`.' },
   'not-a-module': { code: 'model-invalid', hint: 'The factory must return the fp32 torch.nn.Module itself.' },
   'state-dict': { code: 'model-invalid', hint: 'A state_dict has weights only, not the network that they belong to.' },
   unpickle: {

@@ -26,6 +26,8 @@ test('a fault is named where it shows: its kernel, its engine, and an error that
   assert.deepEqual(faultWarnings([layer('ReLU6', null)], settings('qnnpack'), false), []);
   assert.deepEqual(faultWarnings([layer('ReLU6', -1.3, 'float')], settings('qnnpack'), false), []);
   assert.match(faultWarnings([layer('PReLU', 1)], settings('fbgemm'), false)[0] ?? '', /slopes.*op:PReLU/u);
+  const equalled = { ...layer('PReLU', 1), twin: 'LeakyReLU' };
+  assert.match(faultWarnings([equalled], settings('fbgemm'), false)[0] ?? '', /slopes.*twins: \[the PReLU\]/u);
 });
 
 test('sums that overflow are told only of a CPU that was seen to do it, and of ranges that are not reduced', () => {

@@ -30,7 +30,10 @@ const FAULTS: readonly Fault[] = [
     below: BROKEN_DB,
     matches: ({ op, status }) => status === 'quantized' && op === 'PReLU',
     what: 'the slopes of a quantized PReLU are never observed and come out as 0 or wrong (torch 1.13 to 2.15)',
-    fix: keepFloat,
+    fix: (layers) =>
+      layers.every(({ twin }) => twin !== undefined)
+        ? `Let an equal module take their place: \`torch: { twins: [${layers.map(({ name }) => name).join(', ')}] }\`.`
+        : keepFloat(layers),
   },
   {
     id: 'qnnpack-clamp',

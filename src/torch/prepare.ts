@@ -71,6 +71,7 @@ export function askToLoad(
       inputs: torch?.inputs ?? null,
       threads: threads ?? null,
       engine,
+      twins: torch?.twins ?? [],
     },
   });
 }

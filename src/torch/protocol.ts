@@ -55,6 +55,8 @@ export const loadedSchema = z.object({
   threads: z.number(),
   /** By engine: whether its u8×s8 products overflow 16 bits on this CPU. */
   saturates: z.record(z.string(), z.boolean()),
+  /** Class names of the modules that could take a module's place, by its path. */
+  twins: z.record(z.string(), z.string()),
 });
 
 export type Loaded = z.infer<typeof loadedSchema>;

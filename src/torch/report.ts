@@ -55,7 +55,7 @@ export interface Parts {
 
 export function makeReport(parts: Parts): Report {
   const { job, settings, check, files, loaded, prepared, analyzed, data } = parts;
-  const layers = analyzed.layers.map((layer) => layerReport(layer));
+  const layers = analyzed.layers.map((layer) => withTwin(layerReport(layer), loaded.twins));
   return {
     version: REPORT_VERSION,
     tool: TOOL,
@@ -148,6 +148,11 @@ export function layerReport({ int8, reason, source, tensors, ...layer }: WorkerL
     saturation: null,
     ...(source === null ? {} : { source: sourceLines(source) }),
   };
+}
+
+function withTwin(layer: LayerReport, twins: Loaded['twins']): LayerReport {
+  const twin = twins[layer.name];
+  return twin === undefined ? layer : { ...layer, twin };
 }
 
 export function sourceLines({ called, built }: NonNullable<WorkerLayer['source']>): NonNullable<LayerReport['source']> {

@@ -130,6 +130,9 @@ def _load(facts):
         text = (_TORCHSCRIPT if facts["is_script"] else _PICKLE).format(file=model)
     if weights is not None:
         text += _WEIGHTS.format(file=weights)
+    for twin_path, code in facts["twins"].items():
+        parent, _, name = twin_path.rpartition(".")
+        text += f"\n    setattr(model.get_submodule({parent!r}), {name!r}, {code})"
     return text + "\n    return model"
 
 

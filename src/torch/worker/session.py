@@ -12,6 +12,7 @@ from loading import guess_inputs, load_model, load_object
 from race import load_contestants, race
 from samples import Samples
 from tensors import copied, first_tensor, tensors_in
+from twins import replace_by_twins, twins_in
 
 
 class Session:
@@ -19,6 +20,8 @@ class Session:
         self._wire = wire
         self._loaded = None
         self._inputs = []
+        # The code of those that took a module's place, by path.
+        self._twins = {}
         self._example = None
         # How the chosen mode prepares, converts and compares: `Classic` or `Exported`.
         self._way = None
@@ -28,13 +31,14 @@ class Session:
         """The samples that follow on the wire, with progress after each."""
         return Samples(self._wire, [entry["name"] for entry in self._inputs], stage, total, before)
 
-    def do_load(self, model, weights, base, inputs, threads, engine):
+    def do_load(self, model, weights, base, inputs, threads, engine, twins=()):
         if threads is not None:
             torch.set_num_threads(threads)
         if engine is not None:
             use_engine(engine)
         torch.manual_seed(0)
         self._loaded = load_model(model, weights, base)
+        self._twins = replace_by_twins(self._loaded.module, twins)
         self._inputs = guess_inputs(self._loaded, inputs)
         module = self._loaded.module
         parameters = sum(parameter.numel() for parameter in module.parameters())
@@ -46,6 +50,7 @@ class Session:
             "bytes": sum(t.numel() * t.element_size() for t in module.state_dict().values() if hasattr(t, "numel")),
             "threads": torch.get_num_threads(),
             "saturates": saturating_engines(),
+            "twins": twins_in(module),
         }
 
     def do_gather(self, reference, base, folder, limit):
@@ -131,7 +136,7 @@ class Session:
         return {}
 
     def do_script(self, **facts):
-        return {"script": self._way.script({**facts, "threads": torch.get_num_threads()})}
+        return {"script": self._way.script({**facts, "threads": torch.get_num_threads(), "twins": self._twins})}
 
     def do_export(self, path):
         return {"problem": self._way.export(path)}
