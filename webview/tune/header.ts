@@ -7,7 +7,12 @@ import { fill, h, type Child } from '../layers/dom';
 
 export class Header {
   readonly element = h('header', { class: 'header' });
+  readonly #title = h('h1');
+  readonly #meta = h('div', { class: 'meta' });
+  readonly #actions = h('div', { class: 'actions' });
+  readonly #news = h('div', { class: 'news' });
   readonly #act: (action: TuneAction) => void;
+  #status: TuneStatus | undefined;
 
   constructor(act: (action: TuneAction) => void) {
     this.#act = act;
@@ -16,16 +21,19 @@ export class Header {
   update(host: TuneViewState | null): void {
     if (host === null) return;
     const { title, goal, status } = host;
+    this.#title.textContent = `Tune ${printable(title)}`;
+    fill(this.#meta, h('span', { text: `Goal: ${goalText(goal)}` }), ...facts(host));
+    // A button that is drawn anew between the press and the release of a mouse gets no click.
+    if (status !== this.#status) fill(this.#actions, ...BUTTONS[status].map((button) => this.#button(button)));
+    this.#status = status;
     fill(
-      this.element,
-      h('h1', { text: `Tune ${printable(title)}` }),
-      h('div', { class: 'meta' }, h('span', { text: `Goal: ${goalText(goal)}` }), ...facts(host)),
-      h('div', { class: 'actions' }, ...BUTTONS[status].map((button) => this.#button(button))),
+      this.#news,
       status === 'running' ? progress(host) : null,
       host.failure === null
         ? null
         : h('p', { class: 'banner', role: 'alert', text: `${host.failure.message} ${host.failure.hint}` }),
     );
+    if (!this.element.hasChildNodes()) this.element.append(this.#title, this.#meta, this.#actions, this.#news);
   }
 
   #button({ action, text, primary = false }: Button): HTMLElement {

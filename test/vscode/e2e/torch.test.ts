@@ -88,7 +88,7 @@ test('from a Python file to a report, and from the line that hurts to a better m
   await window.pick('build');
   await window.quickInput.getByText('shapesnet.pth').waitFor();
   await window.pick('shapesnet.pth');
-  await window.quickInput.getByText('FX graph mode').waitFor();
+  await window.quickInput.getByText('Static, FX graph mode').waitFor();
   await answerTheRest(window);
   await window.notification(RESULT).waitFor({ timeout: RUN_MS });
   const recipe = fs.readFileSync(path.join(folder, 'shapesnet.quant.yaml'), 'utf8');
@@ -196,7 +196,7 @@ test('weights alone ask for the function that builds their network', { skip: rea
   await window.explorerContextMenu('shapesnet.pth', ['Quantscope', 'Quantize…']);
   await window.quickInput.getByText('shapesnet.py:').first().waitFor();
   await window.pick('build');
-  await window.quickInput.getByText('FX graph mode').waitFor();
+  await window.quickInput.getByText('Static, FX graph mode').waitFor();
   await answerTheRest(window);
   await window.notification(RESULT).waitFor({ timeout: RUN_MS });
   assert.match(
@@ -216,7 +216,7 @@ test(
     await window.explorerContextMenu('shapesnet.pth', ['Quantscope', 'Quantize…']);
     await window.quickInput.getByText('shapesnet.py:').first().waitFor();
     await window.pick('build');
-    await window.quickInput.getByText('FX graph mode').waitFor();
+    await window.quickInput.getByText('Static, FX graph mode').waitFor();
     await window.pick('Static, FX graph mode');
     await window.notification(/no-python/).waitFor();
     const [told] = await window.notifications();
