@@ -9,6 +9,7 @@ from compare import is_dynamic, module_of, multiply_adds, quantization_facts
 from layers import MOVES, with_text
 from observers import PercentileObserver, observer_name
 from qconfigs import DYNAMIC
+from tensors import span_of
 
 
 def supported_patterns():
@@ -149,11 +150,7 @@ def _observer_in(observer):
 
 def observed_range(observer):
     inner = _observer_in(observer)
-    low, high = getattr(inner, "min_val", None), getattr(inner, "max_val", None)
-    if low is None or high is None or low.numel() != 1:
-        return None
-    low, high = float(low), float(high)
-    return {"min": low, "max": high} if low <= high and abs(low) != float("inf") else None
+    return span_of(inner)
 
 
 def _range(quantization, observer):

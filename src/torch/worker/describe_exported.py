@@ -4,6 +4,7 @@ from layers import MOVES, with_text
 from lowered import kernel_name
 from patterns import DEQUANTIZE, attribute, data_of, is_observer, source_of, weight_of
 from quantizers import OBSERVERS, PercentileObserver
+from tensors import span_of
 
 
 def describe_layers(compared, excluded, supported, lowered, fp32):
@@ -89,7 +90,7 @@ def _activation(name, role, shape, observer, found):
         "name": name,
         "shape": shape,
         "role": role,
-        "observed": _observed(observer),
+        "observed": span_of(observer),
         "range": None if found is None else _range(quantization, levels),
         "quantization": quantization,
     }
@@ -108,14 +109,6 @@ def _choice(observer, levels):
 def _observer_name(observer):
     # The special ones are histograms too, and come first in the table.
     return next((name for name, kind in OBSERVERS.items() if isinstance(observer, kind)), None)
-
-
-def _observed(observer):
-    low, high = getattr(observer, "min_val", None), getattr(observer, "max_val", None)
-    if low is None or high is None or low.numel() != 1:
-        return None
-    low, high = float(low), float(high)
-    return {"min": low, "max": high} if low <= high and abs(low) != float("inf") else None
 
 
 def _range(quantization, levels):

@@ -35,3 +35,12 @@ def tensors_in(value):
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from tensors_in(item)
+
+
+def span_of(observer):
+    """What an observer of a whole tensor has seen; None of one that saw nothing, or each channel by itself."""
+    low, high = getattr(observer, "min_val", None), getattr(observer, "max_val", None)
+    if low is None or high is None or low.numel() != 1:
+        return None
+    low, high = float(low), float(high)
+    return {"min": low, "max": high} if low <= high and abs(low) != float("inf") else None
