@@ -15,7 +15,7 @@ export const RECIPE_OPTIONS = {
   backend,
   observer: choice('O', OBSERVERS, 'What turns measured values into a range.'),
   samples: wholeNumber('N', 1, 'Calibration samples, evenly spread over the data. Default 100.'),
-  exclude: list('SELECTOR', 'Layer to keep in float: a name, a glob, scope:path or op:Type.'),
+  exclude: list('SELECTOR', 'Layer to keep in float: a name, a glob, scope:path, op:Type or regex:part.'),
   mode: choice('M', MODES, 'When activations become int8; only weight-only needs no data.'),
   format: choice('F', FORMATS, 'Form of the quantized model.'),
   validate: list('DIR', 'Data on which fp32 and int8 are compared.'),

@@ -37,6 +37,12 @@ layers:
     assert.deepEqual(recipe.layers?.[1], { select: 'scope:head', quantize: false });
   });
 
+  test('a pattern that is none', () => {
+    const text = "model: x\nlayers:\n  - { select: 'regex:^a(', quantize: false }\n";
+    assert.match(problems(text).join(), /r:3:\d+: `layers\[0\]\.select` .*"regex:\^a\(".*no regular expression/);
+    assert.equal(parseRecipe(text.replace('^a(', '^a'), 'r').recipe.layers?.[0]?.select, 'regex:^a');
+  });
+
   test('all problems at once, each with line, column and key, in order', () => {
     const text = `modle: x
 backend: ort-cpuu

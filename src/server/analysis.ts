@@ -2,8 +2,8 @@
 
 import {
   nearestSelectors,
-  parseSelector,
   SELECTOR_KINDS,
+  selectorsOf,
   settingsOf,
   type NodeOverride,
   type Selector,
@@ -114,52 +114,31 @@ function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 class NodeIndex {
   readonly names: ReadonlySet<string>;
   readonly #nodes: readonly LayerNode[];
-  /** As selectors read them. */
-  readonly #paths: ReadonlySet<string>;
-  readonly #isDotted: boolean;
+  readonly #selector: (text: string) => Selector;
   readonly #selected = new Map<string, Selection>();
   readonly #nearest = new Map<string, readonly string[]>();
 
   constructor(nodes: readonly LayerNode[]) {
     this.#nodes = nodes;
     this.names = new Set(nodes.map(({ name }) => name));
-    this.#paths = new Set(nodes.map(pathOf));
-    this.#isDotted = nodes.some(({ path }) => path !== undefined);
+    this.#selector = selectorsOf(nodes);
   }
 
   select(text: string): Selection {
     return remember(this.#selected, text, () => {
-      if (this.#isDotted && text.startsWith(REGEX)) return { kind: 'glob', matches: this.#matching(text) };
-      const written = this.#isDotted && !text.startsWith('op:') ? text.replaceAll('.', '/') : text;
-      const { kind, matches } = parseSelector(written, this.#paths);
-      return { kind, matches: this.#nodes.filter((node) => matches({ name: pathOf(node), op: node.op })) };
+      const { kind, matches } = this.#selector(text);
+      return { kind, matches: this.#nodes.filter(matches) };
     });
   }
 
   nearest(text: string): readonly string[] {
     return remember(this.#nearest, text, () => nearestSelectors(text, this.#nodes));
   }
-
-  /** Of PyTorch alone: a part of the name; a pattern that is none matches nothing. */
-  #matching(text: string): LayerNode[] {
-    try {
-      const pattern = new RegExp(text.slice(REGEX.length), 'u');
-      return this.#nodes.filter(({ name }) => pattern.test(name));
-    } catch {
-      return [];
-    }
-  }
 }
 
 interface Selection {
   readonly matches: readonly LayerNode[];
   readonly kind: Selector['kind'];
-}
-
-const REGEX = 'regex:';
-
-function pathOf({ name, path }: LayerNode): string {
-  return path ?? name;
 }
 
 /** More selectors than a recipe has; what is typed adds one a keystroke. */

@@ -10,6 +10,7 @@ import * as path from 'node:path';
 import { listSource } from '../core/data/files';
 import { isGlob } from '../core/glob';
 import { readFinding } from '../core/findingFiles';
+import { withSlashes } from '../core/plan/selectors';
 import { readReport, REPORT_FILE } from '../core/reportFile';
 import { resultsFolder } from '../core/resultsFolder';
 import { toQuantscopeError } from '../shared/errors';
@@ -217,7 +218,7 @@ export class FactStore {
     if (known !== undefined) return known;
     const nodes = report.layers.flatMap(({ name, op, fused, nodes }) =>
       nodes.map((node, index): LayerNode => {
-        const path = report.framework === 'torch' ? { path: node.replaceAll('.', '/') } : {};
+        const path = report.framework === 'torch' ? { path: withSlashes(node) } : {};
         const part = { name: node, op: index === 0 ? op : (fused[index - 1] ?? ''), folds: false, ...path };
         return index === 0 ? part : { ...part, owner: name };
       }),

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { QuantscopeError } from './errors';
 import { OBSERVERS, TORCH_BACKENDS } from './recipeValues';
+import { REGEX, regexOf } from './regexSelector';
 
 export {
   OBSERVERS,
@@ -128,7 +129,11 @@ export const weightSchema = z
   .describe('How weights become integers.');
 
 export const layerOverrideSchema = z.strictObject({
-  select: z.string().min(1).describe('Exact name, glob, `scope:path` or `op:Type`.'),
+  select: z
+    .string()
+    .min(1)
+    .refine((select) => !select.startsWith(REGEX) || regexOf(select) !== undefined, 'it is no regular expression')
+    .describe('Exact name, glob, `scope:path`, `op:Type` or `regex:part of a name`.'),
   quantize: z.boolean().optional().describe('false keeps the layer in float.'),
   activations: z
     .union([z.enum(ACTIVATION_TYPES), activationSchema])

@@ -5,12 +5,12 @@ import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Dataset } from '../core/data/types';
 import type { QuantizeJob } from '../core/pipeline/types';
+import { resolveOverrides, withSlashes } from '../core/plan/selectors';
 import { QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
 import { firstOf } from './data';
 import { loadedSchema, preparedSchema, type Loaded, type PreparedModel } from './protocol';
 import type { Source } from './report';
-import { resolveTorchOverrides } from './selectors';
 import { engineToUse, overrideSettings, type LayerSettings, type Settings } from './settings';
 import type { TorchWorker } from './worker';
 
@@ -49,7 +49,8 @@ export async function prepareModel(
   const plain = await prepare(new Map());
   const entries = recipe.layers ?? [];
   if (entries.length === 0) return { prepared: plain, overrides: new Map() };
-  const found = resolveTorchOverrides(entries, plain.layers);
+  const layers = plain.layers.map(({ name, op }) => ({ name, op, path: withSlashes(name) }));
+  const found = resolveOverrides(entries, layers);
   const overrides = new Map([...found].map(([name, override]) => [name, overrideSettings(override)]));
   return { prepared: await prepare(overrides), overrides };
 }

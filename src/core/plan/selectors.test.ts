@@ -33,6 +33,8 @@ describe('what a selector means', () => {
     ['**/conv', ['features/0/conv', 'features/1/conv', '/features/10/conv']],
     ['features/{0,1}/*', ['features/0/conv', 'features/0/relu', 'features/1/conv']],
     ['features/?/relu', ['features/0/relu']],
+    ['regex:s/1/', ['features/1/conv']],
+    ['regex:^features/\\d/(conv|relu)$', ['features/0/conv', 'features/0/relu', 'features/1/conv']],
     // Names that look like patterns are names.
     ['head/fc[0]', ['head/fc[0]']],
     ['op:Odd*', ['op:Odd*']],
@@ -48,6 +50,33 @@ describe('what a selector means', () => {
     assert.throws(() => matched('op:*'), { code: 'selector-unmatched' });
     assert.equal(scopeOf('/a/b/c'), 'a/b');
     assert.equal(scopeOf('c'), '');
+  });
+});
+
+describe('what a selector means where paths have dots', () => {
+  const nodes = ['stem.0', 'stage1.conv.0', 'stage1.act'].map((name) => ({
+    ...{ name, path: name.replaceAll('.', '/') },
+    op: name.endsWith('0') ? 'Conv2d' : 'PReLU',
+  }));
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ['stage1.act', ['stage1.act']],
+    ['stage1/act', ['stage1.act']],
+    ['scope:stage1', ['stage1.conv.0', 'stage1.act']],
+    ['*.0', ['stem.0']],
+    ['op:PReLU', ['stage1.act']],
+    // Dots of a pattern are those of a pattern, and the name is the one with dots.
+    ['regex:^st.+[.]0$', ['stem.0', 'stage1.conv.0']],
+  ];
+  for (const [select, names] of cases) {
+    test(select, () => {
+      assert.deepEqual([...resolveOverrides([{ select, quantize: false }], nodes).keys()], names);
+    });
+  }
+
+  test('what is near has dots as well', () => {
+    const wrong = (select: string) => (): unknown => resolveOverrides([{ select, quantize: false }], nodes);
+    assert.throws(wrong('stage1.atc'), { message: /Did you mean "stage1\.act"/ });
+    assert.throws(wrong('regex:nothing'), { code: 'selector-unmatched' });
   });
 });
 

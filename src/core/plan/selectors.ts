@@ -3,10 +3,13 @@
 import { QuantscopeError } from '../../shared/errors';
 import type { LayerOverride } from '../../shared/recipe';
 import { editDistance } from '../../shared/closest';
+import { REGEX, regexOf } from '../../shared/regexSelector';
 import { globToRegExp } from '../glob';
 
 export interface Selectable {
   readonly name: string;
+  /** Its name with slashes between the scopes, where they are dots in the name, as in PyTorch. */
+  readonly path?: string;
   readonly op: string;
   /** Name of the layer of the user's model that was split, where this is one of its parts: what means it means them. */
   readonly partOf?: string;
@@ -21,26 +24,47 @@ export interface Selector {
   readonly matches: (node: Selectable) => boolean;
 }
 
+/** Reads selectors of these nodes: dots and slashes are the same where paths have dots. */
+export function selectorsOf(nodes: readonly Selectable[]): (text: string) => Selector {
+  const names = new Set(nodes.map(pathOf));
+  const dotted = nodes.some(({ path }) => path !== undefined);
+  return (text) => parse(dotted && !/^(op|regex):/.test(text) ? withSlashes(text) : text, names);
+}
+
+/** A name with slashes between its scopes, from one with dots. */
+export function withSlashes(name: string): string {
+  return name.replaceAll('.', '/');
+}
+
+function pathOf({ name, path }: Selectable): string {
+  return path ?? name;
+}
+
 /** A name that exists is always meant literally, even where it could be read as a pattern. */
-export function parseSelector(text: string, names: ReadonlySet<string>): Selector {
-  if (names.has(text)) return byName('name', (name) => name === text);
+function parse(text: string, names: ReadonlySet<string>): Selector {
+  if (names.has(text)) return byPath('name', (path) => path === text);
   if (text.startsWith('op:')) {
     const op = text.slice('op:'.length);
     return { kind: 'op', matches: (node) => node.op === op };
   }
   if (text.startsWith('scope:')) {
     const scope = trimSlashes(text.slice('scope:'.length));
-    return byName('scope', (name) => `${trimSlashes(name)}/`.startsWith(`${scope}/`));
+    return byPath('scope', (path) => `${trimSlashes(path)}/`.startsWith(`${scope}/`));
+  }
+  if (text.startsWith(REGEX)) {
+    const pattern = regexOf(text);
+    const matches = (name: string | undefined): boolean => name !== undefined && pattern?.test(name) === true;
+    return { kind: 'glob', matches: ({ name, partOf }) => matches(name) || matches(partOf) };
   }
   if (/[*?{[]/.test(text)) {
     const pattern = globToRegExp(text);
-    return byName('glob', (name) => pattern.test(name));
+    return byPath('glob', (path) => pattern.test(path));
   }
-  return byName('name', (name) => name === text);
+  return byPath('name', (path) => path === text);
 }
 
-function byName(kind: SelectorKind, matches: (name: string) => boolean): Selector {
-  return { kind, matches: ({ name, partOf }) => matches(name) || (partOf !== undefined && matches(partOf)) };
+function byPath(kind: SelectorKind, matches: (path: string) => boolean): Selector {
+  return { kind, matches: (node) => matches(pathOf(node)) || (node.partOf !== undefined && matches(node.partOf)) };
 }
 
 function trimSlashes(text: string): string {
@@ -65,8 +89,8 @@ export function resolveOverrides(
   entries: readonly LayerOverride[],
   nodes: readonly Selectable[],
 ): Map<string, NodeOverride> {
-  const names = new Set(nodes.map((node) => node.name));
-  const parsed = entries.map((entry) => ({ entry, selector: parseSelector(entry.select, names) }));
+  const read = selectorsOf(nodes);
+  const parsed = entries.map((entry) => ({ entry, selector: read(entry.select) }));
   for (const { entry, selector } of parsed) {
     if (!nodes.some((node) => selector.matches(node))) throw unmatched(entry.select, nodes);
   }
@@ -102,7 +126,7 @@ export function nearestSelectors(select: string, nodes: readonly Selectable[]): 
   const candidates = select.startsWith('op:')
     ? [...new Set(nodes.map((node) => `op:${node.op}`))]
     : select.startsWith('scope:')
-      ? [...new Set(nodes.map((node) => `scope:${scopeOf(node.name)}`))].filter((scope) => scope !== 'scope:')
+      ? [...new Set(nodes.map((node) => `scope:${scopeOf(pathOf(node))}`))].filter((scope) => scope !== 'scope:')
       : nodes.map((node) => node.name);
   return nearestNames(select, candidates);
 }
