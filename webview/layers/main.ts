@@ -3,6 +3,7 @@
 import { QuantscopeError, toQuantscopeError } from '../../src/shared/errors';
 import type { SourceKind } from '../../src/shared/viewFacts';
 import type { ExportKind, ToView, ViewAction, ViewRequest } from '../../src/shared/viewProtocol';
+import { watchPresses } from '../common/press';
 import { Banners, Placeholder } from './banners';
 import { Chart } from './chart/chart';
 import { Overview } from './chart/overview';
@@ -36,7 +37,8 @@ const KEEP_MS = 200;
 
 const vscode = acquireVsCodeApi();
 const kept = readKept(vscode.getState());
-const store = createStore(kept);
+const whenReleased = watchPresses();
+const store = createStore(kept, (draw) => requestAnimationFrame(() => whenReleased(draw)));
 const connection = new Connection((message) => vscode.postMessage(message), {
   state: (host) => void loader.take(host),
   job: (job) => {

@@ -10,7 +10,7 @@ globalThis.requestAnimationFrame = (run) => {
   return 0;
 };
 
-const stateOf = (change: Partial<AppState>): AppState => ({ ...createStore({}).state, ...change });
+const stateOf = (change: Partial<AppState>): AppState => ({ ...createStore({}, () => undefined).state, ...change });
 
 describe('what was kept', () => {
   test('comes back through JSON as it was', () => {
@@ -26,7 +26,7 @@ describe('what was kept', () => {
   test('is taken as far as it still means something, whatever it is', () => {
     fc.assert(
       fc.property(fc.anything(), (value) => {
-        createStore(readKept(value));
+        createStore(readKept(value), () => undefined);
       }),
     );
     assert.deepEqual(readKept({ sort: { key: 'gone' }, zoom: [5, 3], selected: 7, scroll: -1 }), {});

@@ -86,8 +86,9 @@ export function readKept(value: unknown): Partial<Kept> {
   };
 }
 
-export function createStore(kept: Partial<Kept>): AppStore {
-  const store: AppStore = new Store<AppState>({
+/** @param schedule when to draw what has changed */
+export function createStore(kept: Partial<Kept>, schedule: (draw: () => void) => void): AppStore {
+  const initial: AppState = {
     host: null,
     lost: null,
     layers: null,
@@ -104,8 +105,8 @@ export function createStore(kept: Partial<Kept>): AppStore {
     measurements: null,
     announcement: '',
     notice: '',
-  });
-  return store;
+  };
+  return new Store(initial, schedule);
 }
 
 /** The state with other layers in it: the same layers stay selected and in view, as far as they are still there. */

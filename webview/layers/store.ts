@@ -9,8 +9,8 @@ export class Store<S extends object> {
   readonly #listeners: Listener<S>[] = [];
   readonly #schedule: (run: () => void) => void;
 
-  /** @param schedule when to tell the listeners; by default before the next frame */
-  constructor(initial: S, schedule: (run: () => void) => void = (run) => requestAnimationFrame(run)) {
+  /** @param schedule when to tell the listeners */
+  constructor(initial: S, schedule: (run: () => void) => void) {
     this.#state = initial;
     this.#told = initial;
     this.#schedule = schedule;

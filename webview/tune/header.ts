@@ -23,7 +23,7 @@ export class Header {
     const { title, goal, status } = host;
     this.#title.textContent = `Tune ${printable(title)}`;
     fill(this.#meta, h('span', { text: `Goal: ${goalText(goal)}` }), ...facts(host));
-    // A button that is drawn anew between the press and the release of a mouse gets no click.
+    // Drawn anew with each report, a button would have no tooltip for long.
     if (status !== this.#status) fill(this.#actions, ...BUTTONS[status].map((button) => this.#button(button)));
     this.#status = status;
     fill(

@@ -3,6 +3,7 @@
 import { plural } from '../../src/shared/format';
 import type { FromTuneView, ToTuneView, TuneAction, TuneViewState } from '../../src/shared/tuneView';
 import { figuresText } from '../../src/shared/tuningText';
+import { watchPresses } from '../common/press';
 import { h } from '../layers/dom';
 import { Chart } from './chart';
 import { Detail } from './detail';
@@ -111,13 +112,19 @@ function announce(former: TuneViewState | null, host: TuneViewState): void {
   }
 }
 
-addEventListener('message', ({ data }: MessageEvent<ToTuneView>) => {
+function receive({ state: host }: ToTuneView): void {
   const former = state.host;
-  const { host } = { host: data.state };
   // Another search begins: what was picked in the one before means nothing.
   const fresh = former !== null && host.tuning === null;
   change({ host, ...(fresh ? { picked: null } : {}) });
   announce(former, host);
+}
+
+const whenReleased = watchPresses();
+addEventListener('message', ({ data }: MessageEvent<ToTuneView>) => {
+  whenReleased(() => {
+    receive(data);
+  });
 });
 change({});
 vscode.postMessage({ type: 'ready' });

@@ -143,3 +143,24 @@ test('the view tells how far a run is, and shows its numbers when it has ended',
   assert.equal(readdirSync(path.join(folder, 'shapes.quant/runs')).length, before + 1);
   await window.close();
 });
+
+test('a press of Cancel counts, however slow it is and whatever is reported meanwhile', async () => {
+  const window = await vscode.open({ folder });
+  const view = await openView(window);
+  await view.getByRole('button', { name: 'Find culprits' }).first().click();
+  const banner = view.locator('.banner.job');
+  // Each report draws the button anew.
+  const place = await eventually(
+    () => banner.getByRole('button', { name: 'Cancel' }).boundingBox(),
+    (found) => found !== null,
+  );
+  await window.page.mouse.move(place!.x + place!.width / 2, place!.y + place!.height / 2);
+  await window.page.mouse.down();
+  const during = await banner.innerText();
+  await window.page.waitForTimeout(1_000);
+  assert.equal(await banner.innerText(), during, 'nothing is drawn under the pointer');
+  await window.page.mouse.up();
+  await banner.waitFor({ state: 'detached' });
+  assert.ok(!existsSync(path.join(folder, 'shapes.quant/culprits.json')));
+  await window.close();
+});
