@@ -130,10 +130,14 @@ function copyLayer(source: Source, layer: PlannedLayer, prefix: string): (Parts 
   };
 
   const taps: Tap[] = [];
+  const moves = movesIntegers(source, layer);
   for (const tensor of layer.outputs) {
     if (!isFloat(source.tensors.get(tensor))) continue;
     const activation = source.conversion.activations.get(tensor);
-    const int8 = resolve(activation?.integer ?? tensor);
+    const int8 =
+      moves && activation !== undefined
+        ? quantizerOf(source, activation, parts)
+        : resolve(activation?.integer ?? tensor);
     if (int8 === undefined) return undefined;
     if (activation === undefined) taps.push({ tensor, int8 });
     else {
@@ -142,6 +146,17 @@ function copyLayer(source: Source, layer: PlannedLayer, prefix: string): (Parts 
     }
   }
   return taps.length === 0 ? undefined : { ...parts, taps };
+}
+
+/**
+ * Whether the layer moves integers as it moves floats. Rounding keeps the order of values, so that quantizing after the
+ * move makes the same integers as before it; and the runtime's MaxPool, alone between others, is slow on bytes.
+ */
+function movesIntegers({ conversion }: Source, { kind, inputs, outputs }: PlannedLayer): boolean {
+  const [first, ...others] = [...inputs, ...outputs].map((name) => conversion.activations.get(name));
+  const same = (a: QuantizedActivation | undefined): boolean =>
+    a?.type === first?.type && a?.scale === first?.scale && a?.zeroPoint === first?.zeroPoint;
+  return kind === 'move' && first !== undefined && others.every(same);
 }
 
 /** The integers of an fp32 tensor, under one name for all layers; made anew, for QOperator models have no such node. */
