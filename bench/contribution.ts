@@ -1,7 +1,7 @@
 /**
  * `npx tsx bench/contribution.ts [SAMPLES]`: what the contribution of every layer of SqueezeNet costs the fast way,
  * beside the naive one: for each layer a model in which it alone is quantized, run beside the fp32 model on every
- * sample. Both with sessions opened and models made; prints Markdown. The model and images are looked for in
+ * sample. Both with sessions opened and models made, in turns; prints Markdown. The model and images are looked for in
  * `../shared/data`, as in the tests.
  */
 
@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
+import { median } from '../src/core/benchmark/statistics';
 import { onlyQuantized } from '../src/core/contribution/layerVariants';
 import { sweep } from '../src/core/contribution/sweep';
 import type { Sample } from '../src/core/data/types';
@@ -16,6 +17,7 @@ import { caseOf, convertOnly, naive, references, SAME_ORDER } from '../test/inte
 
 const DATA = process.env['QUANTSCOPE_DATA'] ?? path.resolve(__dirname, '../../shared/data');
 const DEFAULT_SAMPLES = 8;
+const ROUNDS = 7;
 
 async function seconds(job: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
@@ -43,8 +45,7 @@ async function main(): Promise<void> {
     const one = { ...read, dataset };
     const { prepared, pair, layers } = one;
     const byName = new Map(layers.map((layer) => [layer.name, layer]));
-    const onePass = await seconds(() => references(one));
-    const fast = await seconds(() =>
+    const fast = (): Promise<unknown> =>
       sweep({
         ...{ base: prepared.model, graph: prepared.graph, tensors: prepared.tensors, samples: dataset, threads: 1 },
         config: SAME_ORDER,
@@ -54,9 +55,8 @@ async function main(): Promise<void> {
             pair,
             names.map((name) => byName.get(name)!),
           ),
-      }),
-    );
-    const slow = await seconds(async () => {
+      });
+    const slow = async (): Promise<void> => {
       for (const layer of layers) {
         const wanted = await references(one);
         await naive(
@@ -65,11 +65,20 @@ async function main(): Promise<void> {
           wanted,
         );
       }
-    });
+    };
     const cell = (value: number): string => `${Number(value.toPrecision(3))}`;
     console.log(`${layers.length} layers, ${samples} samples, load ${loadavg().map(cell).join(' ')}\n`);
     console.log('| one fp32 pass | fast | naive | fast ÷ naive |\n| --: | --: | --: | --: |');
-    console.log(`| ${cell(onePass)} s | ${cell(fast)} s | ${cell(slow)} s | ${cell(fast / slow)} |`);
+    const ratios: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      const onePass = await seconds(() => references(one));
+      // Between two halves: what slows the machine for a while slows both.
+      const [before, took, after] = [await seconds(fast), await seconds(slow), await seconds(fast)];
+      const mean = (before + after) / 2;
+      ratios.push(mean / took);
+      console.log(`| ${cell(onePass)} s | ${cell(mean)} s | ${cell(took)} s | ${cell(mean / took)} |`);
+    }
+    console.log(`\nMedian of the ratios: ${cell(median(ratios))}`);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -137,12 +137,15 @@ function sizeFigure({ bytes: size }: RunFacts, base: RunFacts | null): Figure {
   };
 }
 
-/** Two runs of the same model on the same machine differ by this much. */
+/** The two models of a run were timed in turns, so that what slows the machine slows both. */
 const NOISE_TIME = 0.05;
+/** Two runs were not: by this much their ratios differ where nothing has changed (bench/prices.mjs, 2026-11-26). */
+const NOISE_BETWEEN_RUNS = 0.15;
 
 function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
   const label = latency === null ? 'Latency' : `Latency (${plural(latency.threads, 'thread')})`;
-  const hint = 'Median time of one inference. Times above 1 mean that int8 is faster.';
+  const hint =
+    'Median time of one inference. Times above 1 mean that int8 is faster. Two runs are compared by the share of the fp32 time that int8 takes.';
   if (latency === null) {
     return {
       label,
@@ -154,8 +157,9 @@ function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
     };
   }
   const [before, value] = pair(milliseconds(latency.fp32), milliseconds(latency.int8));
-  const then = base?.latency?.int8;
-  const change = then === undefined ? null : latency.int8 / then - 1;
+  // Milliseconds of two runs would tell how busy the machine was.
+  const then = base?.latency?.ratio;
+  const change = then === undefined ? null : then / latency.ratio - 1;
   return {
     label,
     before,
@@ -164,7 +168,10 @@ function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
     since:
       change === null
         ? null
-        : { text: sign(change, percent(Math.abs(100 * change))), tone: toneOf(-change, NOISE_TIME) },
+        : {
+            text: sign(change, percent(Math.abs(100 * change))),
+            tone: toneOf(-change, NOISE_BETWEEN_RUNS),
+          },
     hint,
   };
 }
