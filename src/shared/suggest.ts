@@ -4,6 +4,7 @@
  */
 
 import type { Fix, FixKind, RecipeChange } from './fixes';
+import { plural } from './format';
 import type { BackendId, LayerOverride } from './recipe';
 import { PERCENTILES, weightOverride, type ObserverId } from './recipeValues';
 import type { LayerReport, Report, TensorReport } from './report';
@@ -244,7 +245,7 @@ function weightsPerChannel(layers: readonly LayerReport[]): Suggestion {
   return {
     kind: 'per-channel',
     title: 'Give each channel its own weight scale',
-    detail: `The weights of ${count(layers.length, 'layer')} have one scale for all channels; one for each costs no time.`,
+    detail: `The weights of ${plural(layers.length, 'layer')} have one scale for all channels; one for each costs no time.`,
     change: { kind: 'weights', granularity: 'per-channel' },
   };
 }
@@ -319,7 +320,7 @@ function otherBackends({ op, alternatives = [] }: LayerReport): Suggestion[] {
 function raiseOpset({ recipe, model }: Report, layers: readonly LayerReport[]): Suggestion[] {
   const opset = recipe.normalize?.opset ?? 'auto';
   if (opset === 'auto') return [];
-  const detail = `The model has opset ${model.opset}, which cannot express the int8 form of ${count(layers.length, 'layer')}.`;
+  const detail = `The model has opset ${model.opset}, which cannot express the int8 form of ${plural(layers.length, 'layer')}.`;
   return [
     { kind: 'raise-opset', title: 'Raise the opset as needed', detail, change: { kind: 'opset', opset: 'auto' } },
   ];
@@ -393,8 +394,4 @@ function percent(share: number): string {
 
 function sentence(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

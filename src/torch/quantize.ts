@@ -28,8 +28,9 @@ import { verifySaved } from './verify';
 import type { TorchWorker } from './worker';
 
 /**
- * Quantizes a PyTorch model and writes the int8 TorchScript (in mode pt2e the exported program), the report and the script that reproduces it into the
- * output folder. Nothing is written of the model or the report before everything has succeeded.
+ * Quantizes a PyTorch model and writes the int8 TorchScript (in mode pt2e the exported program), the report and the
+ * script that reproduces it into the output folder. Nothing is written of the model or the report before everything
+ * has succeeded.
  * @throws `torch-untrusted` before any Python is started
  */
 export async function quantizeTorch(job: QuantizeJob, context: JobContext = {}): Promise<Report> {

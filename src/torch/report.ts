@@ -100,7 +100,7 @@ export function makeReport(parts: Parts): Report {
       ...scriptWarnings(loaded),
       ...leakWarnings(layers, parts.overrides),
       ...staleWarnings(analyzed),
-      ...loweringWarnings(parts),
+      ...loweringWarnings(parts.analyzed.lowered, saturates(parts)),
       ...(settings.mode === 'pt2e' ? [] : faultWarnings(layers, settings, saturates(parts))),
     ],
   };
@@ -169,9 +169,11 @@ function scriptWarnings({ kind }: Loaded): string[] {
 /** Below this, kernels and graph disagree by more than the rounding of int8 itself usually costs. */
 const DISAGREEING_DB = 30;
 
-/** What the graph of pt2e is, and how its int8 kernels were looked at. */
-function loweringWarnings(parts: Parts): string[] {
-  const { lowered } = parts.analyzed;
+/**
+ * What the graph of pt2e is, and how its int8 kernels were looked at.
+ * @param saturates whether those kernels add pairs of products in 16 bits on this CPU
+ */
+export function loweringWarnings(lowered: Analyzed['lowered'], saturates: boolean): string[] {
   if (lowered === undefined) return [];
   const graph = 'The saved graph computes in float between quantize and dequantize until it is lowered';
   if (lowered.problem !== null) {
@@ -182,7 +184,7 @@ function loweringWarnings(parts: Parts): string[] {
   const agreement = lowered.agreement === null ? 'to the bit' : `to ${lowered.agreement.toFixed(1)} dB`;
   const told = `${graph}, by torch.compile or, as here for status and time, lower_pt2e_quantized_to_x86 of torchao; its int8 kernels agree with it ${agreement} on one sample.`;
   const disagree = (lowered.agreement ?? Infinity) < DISAGREEING_DB;
-  const cure = saturates(parts)
+  const cure = saturates
     ? ' They add pairs of products in 16 bits, which overflow on this CPU: set `weights: { reduceRange: true }`.'
     : ' The errors told here are those of the graph.';
   return [disagree ? told + cure : told];
