@@ -57,6 +57,16 @@ describe('the race', { skip: reason }, () => {
     );
     for (const { min, median, mean, p95 } of entries) assert.ok(min > 0 && min <= median && median <= p95 && mean > 0);
     assert.equal(entries[0]!.ratio, 1);
+
+    // Int8 weights are packed, and tell nobody what the model takes.
+    const alone = { models: [report.quantized!.path], baseDir: folder, recipe: { model: '', torch: { python } } };
+    await assert.rejects(benchmarkTorch(alone, { trusted: true }), {
+      code: 'recipe-invalid',
+      message: /shape of what the model takes/u,
+      hint: /--shape/u,
+    });
+    const shaped = await benchmarkTorch({ ...alone, shapes: { input: [1, 64] }, runs: 2 }, { trusted: true });
+    assert.equal(shaped.entries.length, 1);
   });
 
   test('without trust no Python is started', async () => {

@@ -18,7 +18,10 @@ const KINDS: Readonly<Record<string, { readonly code: ErrorCode; readonly hint?:
     code: 'model-unreadable',
     hint: 'A pickle needs the classes that it was made of; a factory with weights does not.',
   },
-  inputs: { code: 'recipe-invalid', hint: 'For example `torch: { inputs: { image: [1, 3, 224, 224] } }`.' },
+  inputs: {
+    code: 'recipe-invalid',
+    hint: 'For example `torch: { inputs: { image: [1, 3, 224, 224] } }`, or `--shape image=1,3,224,224` of a benchmark.',
+  },
   weights: { code: 'plan-impossible' },
   data: { code: 'data-empty' },
   engine: { code: 'backend-unknown', hint: 'Choose one of the engines that this build of torch has.' },

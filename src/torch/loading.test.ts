@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { describe, test } from 'node:test';
-import { runPython, sameBits } from '../../test/helpers/torch';
+import { floatArray, runPython, sameBits } from '../../test/helpers/torch';
 import { folder, IMAGES, python, quantize, reason, reproduces, statusOf } from '../../test/helpers/torchModes';
+import type { Recipe } from '../shared/recipe';
 import type { Report } from '../shared/report';
 import { quantizeTorch } from './quantize';
 
@@ -19,6 +20,8 @@ const load = (model: string, torch: { readonly weights?: string } = {}): Promise
     { trusted: true, threads: 1 },
   );
 };
+
+const floatRow = (length: number, seed: number): number[] => [...floatArray(length, seed)];
 
 describe('a model', { skip: reason }, () => {
   test('of a file, of a package, of a pickle, and of a factory with weights is the same model', async () => {
@@ -41,6 +44,42 @@ torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in 
     for (const other of others) assert.ok(sameBits(python, first!, other, IMAGES), other);
     assert.ok(reproduces(made[2], IMAGES));
     assert.ok(reproduces(made[3], IMAGES));
+  });
+
+  test('of two inputs is quantized, saved and loaded again', async () => {
+    const source = `
+import torch
+from torch import nn
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left, self.right, self.head = nn.Linear(16, 32), nn.Linear(8, 32), nn.Linear(32, 4)
+
+    def forward(self, a, b):
+        return self.head(torch.relu(self.left(a) + self.right(b)))
+
+def build():
+    torch.manual_seed(0)
+    return Two()
+`;
+    writeFileSync(path.join(folder, 'two.py'), source);
+    // The samples name them in another order than the model.
+    const sample = (i: number): string => JSON.stringify({ b: [floatRow(8, i)], a: [floatRow(16, i + 50)] });
+    writeFileSync(path.join(folder, 'two.jsonl'), Array.from({ length: 12 }, (_, i) => sample(i)).join('\n'));
+    const recipe: Recipe = {
+      ...{ framework: 'torch', model: 'two.py:build', backend: 'fbgemm', calibration: { data: 'two.jsonl' } },
+      torch: { python, inputs: { a: [1, 16], b: [1, 8] } },
+    };
+    const outDir = path.join(folder, 'two.out');
+    const report = await quantizeTorch({ recipe, baseDir: folder, outDir }, { trusted: true, threads: 1 });
+    assert.equal(report.counts.quantized, 4);
+    assert.ok((report.outputs[0]?.error.sqnr ?? 0) > 25);
+    const wrong = { ...recipe, torch: { python } };
+    await assert.rejects(quantizeTorch({ recipe: wrong, baseDir: folder, outDir }, { trusted: true }), {
+      code: 'recipe-invalid',
+      message: /takes a, b; give their shapes/u,
+    });
   });
 
   test('that is a pickle of weights, or of a class that is gone, says what to name instead', async () => {

@@ -135,6 +135,7 @@ class TorchRun {
     const latency = await measureLatency(worker);
     this.#stages.enter('verify');
     const saved = await verifySaved(worker, temporary, this.#settings, this.#check, data.analysis, {
+      inputs: loaded.inputs,
       baseDir,
       context: this.#context,
     });

@@ -5,7 +5,7 @@ import type { Dataset } from '../core/data/types';
 import type { JobContext } from '../core/pipeline/types';
 import { QuantscopeError } from '../shared/errors';
 import { firstOf } from './data';
-import { loadedSchema, ranEventSchema, type Check, type Scores } from './protocol';
+import { loadedSchema, ranEventSchema, type Check, type Loaded, type Scores } from './protocol';
 import { engineToUse, type Settings } from './settings';
 import { TorchWorker } from './worker';
 
@@ -21,7 +21,11 @@ export async function verifySaved(
   settings: Settings,
   { executable }: Check,
   dataset: Dataset,
-  { baseDir, context }: { readonly baseDir: string; readonly context: JobContext },
+  {
+    inputs,
+    baseDir,
+    context,
+  }: { readonly inputs: Loaded['inputs']; readonly baseDir: string; readonly context: JobContext },
 ): Promise<string[]> {
   const expected = await outputsOf(worker, 'int8', dataset, context);
   // Its own progress says nothing of the run's.
@@ -31,7 +35,9 @@ export async function verifySaved(
     await fresh.ask(loadedSchema, {
       method: 'load',
       params: {
-        ...{ model: file, weights: null, base: baseDir, inputs: null },
+        ...{ model: file, weights: null, base: baseDir },
+        // Int8 weights are packed, and tell nothing of what the model takes.
+        inputs: Object.fromEntries(inputs.map(({ name, shape }) => [name, shape])),
         ...{ threads: context.threads ?? null, engine: engineToUse(settings) },
       },
     });

@@ -213,6 +213,8 @@ def guess_inputs(loaded, shapes):
     if len(names) > 1:
         raise Failure("inputs", f"the model takes {', '.join(names)}; give their shapes", "torch.inputs")
     kind, shape = _first_input(loaded.module)
+    if shape is None:
+        raise Failure("inputs", "the shape of what the model takes cannot be read off it; give it", "torch.inputs")
     return [{"name": names[0] if names else "input", "type": kind, "shape": shape}]
 
 
@@ -228,12 +230,15 @@ def _parameter_names(module):
 
 
 def _first_input(module):
-    """What the first layer with weights takes, the batch and what else is open as names."""
+    """What the first layer with weights takes, the batch and what else is open as names; None for an unknown shape."""
     for name, weight in module.named_parameters():
         owner = module
         for part in name.split(".")[:-1]:
             owner = getattr(owner, part)
         kind = getattr(owner, "original_name", type(owner).__name__)
+        # Tokens and positions belong to no layer, and a normalization hands on the shape that it takes.
+        if "Norm" in kind or next(owner.children(), None) is not None:
+            continue
         if kind.startswith("Conv") and weight.dim() in (3, 4, 5):
             sides = ["length"], ["height", "width"], ["depth", "height", "width"]
             groups = getattr(owner, "groups", 1)
@@ -246,4 +251,4 @@ def _first_input(module):
             order = ["batch", "steps"] if getattr(owner, "batch_first", False) else ["steps", "batch"]
             return "float32", [*order, weight.shape[1]]
         break
-    return "float32", ["batch"]
+    return "float32", None
