@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -115,6 +115,25 @@ describe('settings of `quantize`', () => {
       assert.match(stdout, /recipe +quantscope init 'my models\/net\.onnx' --data a --data '\$b' --mode dynamic$/m);
       assert.match(stdout, /next +quantscope layers 'my models\/net\.quant\/report\.json' --sort sqnr$/m);
     }
+  });
+
+  test('a PyTorch model is known by its name, and needs no Python for a recipe', async () => {
+    mkdirSync(path.join(cwd, 'nets'));
+    const given = ['nets/net.py:build', '--data', 'images', '--weights', 'nets/net.pth', '--mode', 'qat'];
+    const run = await cli(['quantize', ...given, '--preprocess', 'imagenet', '--trust']);
+    const said = { mode: 'qat', calibration: { data: 'images' }, preprocess: 'imagenet' };
+    const named = { framework: 'torch', model: 'nets/net.py:build', torch: { weights: 'nets/net.pth' } };
+    assert.deepEqual(run.recipe, { ...named, ...said });
+    const kept = await cli(['init', ...given]);
+    assert.match(kept.stdout, /next +quantscope run nets\/net\.quant\.yaml --trust$/m);
+    const { recipe } = await readRecipe(path.join(cwd, 'nets/net.quant.yaml'));
+    assert.deepEqual(recipe, {
+      ...{ framework: 'torch', model: 'net.py:build', torch: { weights: 'net.pth' } },
+      ...{ backend: os.arch() === 'arm64' ? 'qnnpack' : 'fbgemm', mode: 'qat' },
+      calibration: { data: '../images', samples: 100 },
+    });
+    const wrong = await cli(['quantize', 'net.onnx', '--data', 'd', '--weights', 'w.pth']);
+    assert.match(wrong.stderr, /--weights belongs to a PyTorch model/);
   });
 
   test('only weight-only does without data', async () => {

@@ -5,7 +5,8 @@
 
 import { stringify } from 'yaml';
 import { QuantscopeError } from '../shared/errors';
-import { FORMATS, MODES, OBSERVERS, type Recipe } from '../shared/recipe';
+import { FORMATS, MODES, OBSERVERS, TORCH_MODES, type Recipe } from '../shared/recipe';
+import { frameworkOf } from '../shared/resultsSuffix';
 import { choice, list, preprocess, text, wholeNumber, type Values } from './options';
 import { backend, DATA_HELP } from './commands/shared';
 
@@ -16,15 +17,20 @@ export const RECIPE_OPTIONS = {
   observer: choice('O', OBSERVERS, 'What turns measured values into a range.'),
   samples: wholeNumber('N', 1, 'Calibration samples, evenly spread over the data. Default 100.'),
   exclude: list('SELECTOR', 'Layer to keep in float: a name, a glob, scope:path, op:Type or regex:part.'),
-  mode: choice('M', MODES, 'When activations become int8; only weight-only needs no data.'),
+  mode: choice(
+    'M',
+    [...new Set([...MODES, ...TORCH_MODES])],
+    'When activations become int8; only weight-only needs no data.',
+  ),
   format: choice('F', FORMATS, 'Form of the quantized model.'),
   validate: list('DIR', 'Data on which fp32 and int8 are compared.'),
   labels: text('TSV', 'Classes of that data, one `file<TAB>class index` per line.'),
+  weights: text('FILE', 'Of a PyTorch model that a function builds: its state_dict.'),
 } as const;
 
 export const RECIPE_USAGE = `MODEL --data DIR… [--preprocess P] [--backend B] [--observer O] [--samples N]
                     [--exclude SELECTOR]… [--mode M] [--format F]
-                    [--validate DIR… --labels TSV]`;
+                    [--validate DIR… --labels TSV] [--weights FILE]`;
 
 export type RecipeValues = Values<typeof RECIPE_OPTIONS>;
 
@@ -33,7 +39,7 @@ export type RecipeValues = Values<typeof RECIPE_OPTIONS>;
  * @throws `usage` for options that need another one
  */
 export function recipeOf(model: string, values: RecipeValues): Recipe {
-  const { backend: target, mode, format, preprocess: block, observer, samples, exclude, labels } = values;
+  const { backend: target, mode, format, preprocess: block, observer, samples, exclude, labels, weights } = values;
   const data = sources(values.data);
   const validate = sources(values.validate);
   if (labels !== undefined && validate === undefined) {
@@ -44,8 +50,14 @@ export function recipeOf(model: string, values: RecipeValues): Recipe {
     const useless = samples !== undefined ? '--samples' : observer !== undefined ? '--observer' : undefined;
     if (useless !== undefined) throw new QuantscopeError('usage', `${useless} needs --data DIR.`);
   }
+  const framework = frameworkOf(model);
+  if (weights !== undefined && framework === 'onnx') {
+    throw new QuantscopeError('usage', '--weights belongs to a PyTorch model, `file.py:function`.');
+  }
   return {
+    ...(framework === 'onnx' ? {} : { framework }),
     model,
+    ...(weights === undefined ? {} : { torch: { weights } }),
     ...(target === undefined ? {} : { backend: target }),
     ...(mode === undefined ? {} : { mode }),
     ...(format === undefined ? {} : { format }),

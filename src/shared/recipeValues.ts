@@ -19,6 +19,11 @@ export type TorchBackend = (typeof TORCH_BACKENDS)[number];
 export const TORCH_MODES = ['static', 'dynamic', 'eager', 'qat', 'pt2e'] as const;
 export type TorchMode = (typeof TORCH_MODES)[number];
 
+/** The one for the CPU of this architecture, as Node names it. */
+export function defaultTorchBackend(arch: string): TorchBackend {
+  return arch === 'arm64' ? 'qnnpack' : 'fbgemm';
+}
+
 /** The recipe's `weights` may be a bare type; this is the long form. */
 export function weightOverride(value: Recipe['weights']): Exclude<NonNullable<Recipe['weights']>, string> {
   return typeof value === 'string' ? { type: value } : (value ?? {});

@@ -11,6 +11,7 @@ import { modelName, resultsFolder } from '../core/resultsFolder';
 import type { Benchmark, BenchmarkEntry, BenchmarkInput } from '../shared/benchmark';
 import { QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
+import { frameworkOf } from '../shared/resultsSuffix';
 import { firstOf, openData } from './data';
 import { openWorker } from './environment';
 import { contestantsSchema, raceSchema, type Loaded } from './protocol';
@@ -21,11 +22,10 @@ import type { TorchWorker } from './worker';
 const DEFAULTS = { threads: 1, warmup: 10, runs: 100, seed: 0 } as const;
 
 const RECIPE = /\.ya?ml$/i;
-const TORCH = /\.(?:py|pt|pt2|pth|pkl)$|:[A-Za-z_]\w*$/;
 
 /** Whether the models are PyTorch's: a recipe whose model is, a factory, a pickle or TorchScript. */
 export function isTorchBenchmark({ models }: BenchmarkInput): boolean {
-  return models.some((model) => RECIPE.test(model) || TORCH.test(model));
+  return models.some((model) => RECIPE.test(model) || frameworkOf(model) === 'torch');
 }
 
 interface Contestant {

@@ -14,6 +14,7 @@ import {
   type TorchBackend,
   type TorchMode,
 } from '../shared/recipe';
+import { defaultTorchBackend } from '../shared/recipeValues';
 import { engineMismatch } from '../shared/torchEngine';
 import { installCommand } from './environment';
 import type { Check } from './protocol';
@@ -40,7 +41,7 @@ export interface Settings {
 
 /** @throws `backend-unknown`, `plan-impossible` for what PyTorch's int8 kernels do not have */
 export function settingsOf(recipe: Recipe): Settings {
-  const backend = torchBackend(recipe.backend ?? (os.arch() === 'arm64' ? 'qnnpack' : 'fbgemm'));
+  const backend = torchBackend(recipe.backend ?? defaultTorchBackend(os.arch()));
   const mode = torchMode(recipe.mode ?? 'static');
   return {
     backend,

@@ -1,10 +1,12 @@
 import { access } from 'node:fs/promises';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { writeFileAtomic } from '../../core/files';
 import { recipePath } from '../../core/recipeFile';
 import { QuantscopeError } from '../../shared/errors';
 import { DEFAULT_SAMPLES, explainedRecipe } from '../../shared/newRecipe';
 import type { Preprocess, PreprocessPreset, Recipe } from '../../shared/recipe';
+import { defaultTorchBackend } from '../../shared/recipeValues';
 import { defineCommand } from '../command';
 import { RECIPE_OPTIONS, RECIPE_USAGE, recipeOf } from '../recipeOptions';
 import { commandLine, fileArgument } from '../shell';
@@ -15,7 +17,7 @@ export const init = defineCommand({
   name: 'init',
   summary: "Writes the model's recipe, NAME.quant.yaml, beside it.",
   usage: RECIPE_USAGE,
-  positional: { placeholder: 'MODEL', help: 'An ONNX model.' },
+  positional: { placeholder: 'MODEL', help: 'An ONNX model, or a PyTorch one, `file.py:function`.' },
   options: RECIPE_OPTIONS,
   run: async ({ files: [model], values }, { cwd, run }) => {
     const said = recipeOf(model, values);
@@ -25,9 +27,11 @@ export const init = defineCommand({
         hint: 'Edit it, or remove it first; `init` overwrites nothing.',
       });
     }
-    const chosen = said.backend ?? 'ort-cpu';
-    const inspection = await run('inspect', { model, backend: chosen, baseDir: cwd });
-    const guess = said.preprocess === undefined ? inspection.guess : undefined;
+    const torch = said.framework === 'torch';
+    const chosen = said.backend ?? (torch ? defaultTorchBackend(os.arch()) : 'ort-cpu');
+    // Python runs only for those who trust it, and a recipe needs none.
+    const inspection = torch ? undefined : await run('inspect', { model, backend: chosen, baseDir: cwd });
+    const guess = said.preprocess === undefined ? inspection?.guess : undefined;
     const recipe = keptRecipe({ ...said, backend: chosen }, said.preprocess ?? guess?.preprocess ?? {}, (named) =>
       relativeTo(file, path.resolve(cwd, named)),
     );
@@ -39,7 +43,7 @@ export const init = defineCommand({
           [
             ['recipe', pathFrom(cwd, file)],
             ['guessed', guess?.why],
-            ['next', commandLine('run', fileArgument(pathFrom(cwd, file)))],
+            ['next', commandLine('run', fileArgument(pathFrom(cwd, file)), ...(torch ? ['--trust'] : []))],
           ],
           style,
         ),
@@ -49,12 +53,15 @@ export const init = defineCommand({
 
 /** A recipe of the terminal as its file has it: with the defaults that one wants to see, and paths from its folder. */
 function keptRecipe(said: Recipe, preprocess: Preprocess | PreprocessPreset, from: (named: string) => string): Recipe {
-  const { model, backend, mode = 'static', format, calibration, layers, validate } = said;
+  const { framework, model, torch, backend, mode = 'static', format, calibration, layers, validate } = said;
   const dataFrom = (data: string | string[]): string | string[] =>
     typeof data === 'string' ? sourceFrom(data, from) : data.map((each) => sourceFrom(each, from));
   const nothing = typeof preprocess === 'object' && Object.keys(preprocess).length === 0;
   return {
-    ...{ model: from(model), backend, mode },
+    ...(framework === undefined ? {} : { framework }),
+    model: from(model),
+    ...(torch?.weights === undefined ? {} : { torch: { weights: from(torch.weights) } }),
+    ...{ backend, mode },
     ...(format === undefined ? {} : { format }),
     ...(calibration === undefined
       ? {}

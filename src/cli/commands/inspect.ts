@@ -3,6 +3,7 @@ import { readRecipe } from '../../core/recipeFile';
 import { plannedStatus, type InspectedLayer, type Inspection } from '../../shared/inspection';
 import type { InspectInput } from '../../shared/protocol';
 import type { Status } from '../../shared/report';
+import { frameworkOf } from '../../shared/resultsSuffix';
 import { defineCommand } from '../command';
 import { bytes, count, printable, shape } from '../../shared/format';
 import { countStrip, operator, reasonLegend, STATUS_WORDS, statusWord } from '../layers';
@@ -16,19 +17,28 @@ export const inspect = defineCommand({
   name: 'inspect',
   summary: 'The graph, its operators and the plan with reasons; needs no data.',
   usage: 'MODEL|RECIPE [--backend B] [--trust] [--json]',
-  positional: { placeholder: 'MODEL', help: 'An ONNX model, or a recipe: of a PyTorch model too, which is then run.' },
+  positional: {
+    placeholder: 'MODEL',
+    help: 'An ONNX model, a PyTorch model, which is then run, or a recipe of either.',
+  },
   options: { backend, trust: jobOptions.trust },
   run: async ({ files: [model], values }, { cwd, run }) => {
     const chosen = values.backend === undefined ? {} : { backend: values.backend };
     const isRecipe = /\.ya?ml$/i.test(model);
-    const target = isRecipe ? await recipeTarget(path.resolve(cwd, model)) : { model, baseDir: cwd };
+    const target = isRecipe ? await recipeTarget(path.resolve(cwd, model)) : modelTarget(model, cwd);
     const inspection = await run('inspect', { ...target, ...chosen }, { trusted: values.trust });
     const next = isRecipe
       ? commandLine('run', fileArgument(model))
-      : commandLine('quantize', fileArgument(model), '--data', 'DIR');
+      : commandLine('quantize', fileArgument(model), '--data', 'DIR', ...(values.trust ? ['--trust'] : []));
     return { json: inspection, text: (style) => inspectionText(inspection, model, next, style) };
   },
 });
+
+/** PyTorch's is told by the recipe alone. */
+function modelTarget(model: string, baseDir: string): InspectInput {
+  const framework = frameworkOf(model);
+  return { model, baseDir, ...(framework === 'torch' ? { recipe: { framework, model } } : {}) };
+}
 
 /** The model of a recipe, with all that the recipe decides. */
 async function recipeTarget(file: string): Promise<InspectInput> {

@@ -11,7 +11,10 @@ export const quantize = defineCommand({
   name: 'quantize',
   summary: 'Quantizes a model on data and reports every layer.',
   usage: `${RECIPE_USAGE} [--out DIR] [--prices] [--json]`,
-  positional: { placeholder: 'MODEL', help: 'An ONNX model; it is never changed.' },
+  positional: {
+    placeholder: 'MODEL',
+    help: 'An ONNX model, or with --trust a PyTorch one, `file.py:function`; it is never changed.',
+  },
   options: {
     ...RECIPE_OPTIONS,
     out: text('DIR', 'Where the results go. Default: NAME.quant beside the model.'),
@@ -22,12 +25,14 @@ export const quantize = defineCommand({
     const { cwd } = services;
     const recipe = recipeOf(model, values);
     const guess =
-      recipe.preprocess === undefined ? (await services.run('inspect', { model, baseDir: cwd })).guess : undefined;
+      recipe.preprocess === undefined && recipe.framework !== 'torch'
+        ? (await services.run('inspect', { model, baseDir: cwd })).guess
+        : undefined;
     return quantizeAndCheck(
       {
         recipe: guess === undefined ? recipe : { ...recipe, preprocess: guess.preprocess },
         baseDir: cwd,
-        outDir: path.resolve(cwd, values.out ?? resultsFolder(model)),
+        outDir: path.resolve(cwd, values.out ?? resultsFolder(model, recipe.framework)),
       },
       {
         options: toJobOptions(values),
