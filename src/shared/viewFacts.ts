@@ -72,8 +72,6 @@ export interface CauseFacts {
   readonly sentence: string;
   /** The sample to blame; it can be opened. */
   readonly sample: string | null;
-  /** The fix that takes it away, by its position among the fixes beside it. */
-  readonly fix: number | null;
 }
 
 export interface PricesFacts {
@@ -88,7 +86,7 @@ export interface PricesFacts {
 
 /** A fix with what is known of its price. */
 export interface TriedFacts {
-  /** The same for the same change. */
+  /** The same for the same change; by it a fix is applied, since it may move in a list that somebody looks at. */
   readonly key: string;
   readonly title: string;
   readonly judgement: Judgement;
@@ -101,8 +99,8 @@ export interface TriedFacts {
 export interface PricedFacts extends TriedFacts {
   /** `null` for a fix of the model as a whole. */
   readonly layer: number | null;
-  /** By its position among the fixes of that layer; `null` where it is no longer among them. */
-  readonly fix: number | null;
+  /** Whether it is still among the fixes of that layer. */
+  readonly offered: boolean;
 }
 
 /** What was measured of a fix, or why it could not be. */

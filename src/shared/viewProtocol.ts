@@ -109,8 +109,8 @@ export interface ViewRequests {
   measurements: { params: OfLayer; result: LayerMeasurements };
   /** `null` unpins. */
   select: { params: OfAny; result: null };
-  /** Applies a fix by its position among those of the layer or of the model. */
-  fix: { params: OfAny & { readonly fix: number }; result: null };
+  /** Applies the fix with this key, of the layer or of the model. */
+  fix: { params: OfAny & { readonly key: string }; result: null };
   /** Tries the fixes of the layer, or those of the model and of the layers to blame. */
   price: { params: OfAny; result: null };
   /** Opens the sample that a cause names, by the position of the cause. */
@@ -181,7 +181,7 @@ const CHECKS: Readonly<Record<ViewMethod, Check>> = {
   layer: isLayer,
   measurements: isLayer,
   select: isAny,
-  fix: (params) => isAny(params) && isIndex(params['fix']),
+  fix: (params) => isAny(params) && isText(params['key']),
   price: isAny,
   openSample: (params) => isAny(params) && isIndex(params['cause']),
   source: (params) => isLayer(params) && isOneOf(params['kind'], SOURCE_KINDS),

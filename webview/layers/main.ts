@@ -95,9 +95,9 @@ function act(action: ViewAction): void {
   attempt(connection.request('act', { action }));
 }
 
-function fix(layer: number | null, index: number): void {
+function fix(layer: number | null, key: string): void {
   const { report } = store.state;
-  if (report !== null) attempt(connection.request('fix', { report, layer, fix: index }));
+  if (report !== null) attempt(connection.request('fix', { report, layer, key }));
 }
 
 function price(layer: number | null): void {
@@ -292,6 +292,8 @@ store.on(['layers'], ({ layers, pinned }) => {
 });
 
 addEventListener('message', ({ data }: MessageEvent<ToView>) => {
-  connection.receive(data);
+  whenReleased(() => {
+    connection.receive(data);
+  });
 });
 void loader.start();

@@ -35,20 +35,18 @@ export function layerIndex({ layers }: Report): LayerIndex {
   return new Map(layers.map(({ name }, index) => [name, index]));
 }
 
-export function culpritsFacts({ samples, sqnr, cost, causes, layers }: Culprits, fixes: readonly Fix[]): CulpritsFacts {
+export function culpritsFacts({ samples, sqnr, cost, causes, layers }: Culprits): CulpritsFacts {
   const count = (verdict: Verdict): number => layers.filter((layer) => layer.verdict === verdict).length;
   return {
     ...{ samples, cost },
     sqnr: sqnr ?? 'exact',
     counts: Object.fromEntries(VERDICTS.map((verdict) => [verdict, count(verdict)])) as Record<Verdict, number>,
-    causes: causes.map((cause) => causeFacts(cause, fixes)),
+    causes: causes.map(causeFacts),
   };
 }
 
-function causeFacts({ kind, sentence, sample, fix }: Cause, fixes: readonly Fix[]): CauseFacts {
-  const key = fix === undefined ? undefined : changeKey(fix.change);
-  const at = fixes.findIndex(({ change }) => changeKey(change) === key);
-  return { kind, sentence, sample: sample ?? null, fix: at === -1 ? null : at };
+function causeFacts({ kind, sentence, sample }: Cause): CauseFacts {
+  return { kind, sentence, sample: sample ?? null };
 }
 
 /** The rows of some layers; `null` where nobody has asked. */
@@ -63,7 +61,7 @@ export function blameColumns(culprits: Culprits | undefined, names: readonly str
   };
 }
 
-export function blameFacts(culprits: Culprits | undefined, name: string, fixes: readonly Fix[]): BlameFacts | null {
+export function blameFacts(culprits: Culprits | undefined, name: string): BlameFacts | null {
   const found = culprits?.layers.find(({ layer }) => layer === name);
   if (found === undefined) return null;
   const { verdict, why, share, only, without, split, causes } = found;
@@ -71,7 +69,7 @@ export function blameFacts(culprits: Culprits | undefined, name: string, fixes: 
     ...{ verdict, why, share, split },
     only: only ?? 'exact',
     without: without ?? 'exact',
-    causes: causes.map((cause) => causeFacts(cause, fixes)),
+    causes: causes.map(causeFacts),
   };
 }
 
@@ -120,8 +118,8 @@ export function pricesFacts(subject: Subject, index: LayerIndex): PricesFacts | 
     const layer = candidate.layer === null ? null : index.get(candidate.layer);
     if (layer === undefined) return [];
     const facts = triedFacts(candidate.fix, priced, priced === undefined);
-    const at = offeredFixes(subject, candidate.layer).findIndex(({ change }) => changeKey(change) === facts.key);
-    return [{ ...facts, layer, fix: at === -1 ? null : at }];
+    const offered = offeredFixes(subject, candidate.layer).some(({ change }) => changeKey(change) === facts.key);
+    return [{ ...facts, layer, offered }];
   };
   const ordered = waiting.length > 0 ? tried : tried.toSorted(comparePriced);
   return {

@@ -201,10 +201,11 @@ export class LayerPanel implements vscode.Disposable {
       else selection.show(this.#entry, 'view', name);
       return null;
     },
-    fix: async ({ report: id, layer, fix }) => {
+    fix: async ({ report: id, layer, key }) => {
       const shown = this.#find(id);
-      const chosen = offeredFixes(shown, nameAt(shown.report, layer))[fix];
-      if (chosen === undefined) throw new QuantscopeError('internal', `The layer has no fix ${fix}.`);
+      const fixes = offeredFixes(shown, nameAt(shown.report, layer));
+      const chosen = fixes.find(({ change }) => changeKey(change) === key);
+      if (chosen === undefined) throw new QuantscopeError('internal', `The layer has no fix "${key}".`);
       await execute('quantscope.applyFix', this.#entry.recipe, chosen.change);
       return null;
     },

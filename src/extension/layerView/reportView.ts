@@ -36,15 +36,14 @@ export function decibelsOf(error: ErrorMeasure | null | undefined): Decibels {
 export function reportFacts(subject: Subject): ReportFacts {
   const { report, base, found } = subject;
   const index = layerIndex(report);
-  const fixes = offeredFixes(subject, null);
   return {
     id: reportId(subject),
     layers: report.layers.length,
     run: runFacts(report),
     base: base === undefined ? null : { ...runFacts(base.report), relation: base.relation },
     warnings: report.warnings.slice(0, MOST_WARNINGS),
-    culprits: found.culprits === undefined ? null : culpritsFacts(found.culprits, fixes),
-    fixes: fixFacts(fixes, subject),
+    culprits: found.culprits === undefined ? null : culpritsFacts(found.culprits),
+    fixes: fixFacts(offeredFixes(subject, null), subject),
     prices: pricesFacts(subject, index),
     speed: speedFacts(report, found, index),
     asks: report.framework === 'onnx',
@@ -132,7 +131,7 @@ export function layerFacts(subject: Subject, index: number): LayerFacts {
     saturation,
     tensors: tensors.map(tensorFacts),
     fixes: fixFacts(fixes, subject),
-    blame: blameFacts(found.culprits, name, fixes),
+    blame: blameFacts(found.culprits, name),
     places: SOURCE_KINDS.flatMap((kind) => {
       const place = source?.[kind];
       return place === undefined ? [] : [{ kind, text: `${place.file.split(/[\\/]/).at(-1) ?? ''}:${place.line}` }];

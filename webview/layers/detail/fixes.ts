@@ -11,7 +11,7 @@ import { priceRows } from './priceTags';
 
 export interface FixActions {
   /** @param layer `null` for the model as a whole */
-  readonly fix: (layer: number | null, fix: number) => void;
+  readonly fix: (layer: number | null, key: string) => void;
   readonly price: (layer: number | null) => void;
   readonly stopPrices: () => void;
 }
@@ -45,7 +45,7 @@ export function fixesSection(fixes: readonly FixFacts[], layer: number | null, c
     'section',
     { class: 'fixes' },
     head('What can be done', fixes, layer, context),
-    h('ul', {}, ...fixes.map((fix, index) => fixItem({ ...fix, index, layer, primary: isFirst(fix) }, context))),
+    h('ul', {}, ...fixes.map((fix) => fixItem({ ...fix, offered: true, layer, primary: isFirst(fix) }, context))),
   );
 }
 
@@ -71,10 +71,10 @@ export function pricesSection(
       'ul',
       {},
       ...prices.fixes.map((priced, index) => {
-        const { layer, fix, judgement } = priced;
+        const { layer, judgement } = priced;
         const detail = layer === null ? 'The whole model.' : printable(layers.name[layer] ?? '');
         const primary = index === 0 && judgement === 'better';
-        return fixItem({ ...priced, detail, index: fix, primary }, context);
+        return fixItem({ ...priced, detail, primary }, context);
       }),
     ),
     prices.left === 0
@@ -145,14 +145,13 @@ function priceButton(layer: number | null, measured: boolean, { actions, busy, a
 
 interface Item extends TriedFacts, Pick<FixFacts, 'detail'> {
   readonly kind?: FixFacts['kind'];
-  /** Its position among the fixes of the layer; `null` for one that is not offered any more. */
-  readonly index: number | null;
+  readonly offered: boolean;
   readonly layer: number | null;
   readonly primary: boolean;
 }
 
 function fixItem(item: Item, { actions, obstacle, trying, asks }: FixContext): HTMLElement {
-  const { key, title, detail, kind, index, layer, primary, judgement } = item;
+  const { key, title, detail, kind, offered, layer, primary, judgement } = item;
   // By what it changes: it may move in the list while somebody has the focus on it. Without blanks, which part ids.
   const id = `fix-${layer ?? 'model'}-${encodeURIComponent(key)}`;
   const button = h('button', {
@@ -165,13 +164,13 @@ function fixItem(item: Item, { actions, obstacle, trying, asks }: FixContext): H
     'aria-disabled': obstacle === null ? undefined : true,
     title: obstacle ?? printable(title),
     onclick: () => {
-      if (obstacle === null && index !== null) actions.fix(layer, index);
+      if (obstacle === null) actions.fix(layer, key);
     },
   });
   return h(
     'li',
     { 'data-judgement': judgement },
-    index === null ? h('span', { class: 'title', text: printable(title) }) : button,
+    offered ? button : h('span', { class: 'title', text: printable(title) }),
     h('span', { class: 'hint', id, text: printable(detail) }),
     ...(asks ? priceElements(item, trying) : []),
   );
