@@ -1,6 +1,6 @@
 /** Between header and numbers: what runs, what failed, what is out of date. And what stands where no report is. */
 
-import { printable } from '../../src/shared/format';
+import { plural, printable } from '../../src/shared/format';
 import type { ErrorData } from '../../src/shared/errors';
 import type { ViewState } from '../../src/shared/viewProtocol';
 import { fill, h, type Child } from './dom';
@@ -11,6 +11,8 @@ const MOST_WARNINGS = 5;
 
 export class Banners {
   readonly element = h('div', { class: 'banners' });
+  /** Whether the warnings are unfolded, which they stay when they are drawn anew. */
+  #unfolded = false;
 
   constructor(store: AppStore, actions: Pick<HeaderActions, 'act'>) {
     const draw = ({ host, notice }: AppState): void => {
@@ -53,24 +55,29 @@ export class Banners {
             h('span', { class: 'grow', text: `${stale.join(' ')} These numbers are of the run before that.` }),
             actionButton('Run again', 'run', actions, { obstacle }),
           ),
-      warnings.length === 0 ? null : warningsElement(warnings),
+      warnings.length === 0 ? null : this.#warnings(warnings),
     ];
   }
-}
 
-function warningsElement(warnings: readonly string[]): HTMLElement {
-  const more = warnings.length - MOST_WARNINGS;
-  return h(
-    'details',
-    { class: 'banner warnings' },
-    h('summary', { text: warnings.length === 1 ? '1 warning' : `${warnings.length} warnings` }),
-    h(
-      'ul',
-      {},
-      ...warnings.slice(0, MOST_WARNINGS).map((warning) => h('li', { text: printable(warning) })),
-      more > 0 ? h('li', { text: `and ${more} more, in the report` }) : null,
-    ),
-  );
+  #warnings(warnings: readonly string[]): HTMLElement {
+    const more = warnings.length - MOST_WARNINGS;
+    const element = h(
+      'details',
+      { class: 'banner warnings' },
+      h('summary', { text: plural(warnings.length, 'warning'), 'data-key': 'warnings' }),
+      h(
+        'ul',
+        {},
+        ...warnings.slice(0, MOST_WARNINGS).map((warning) => h('li', { text: printable(warning) })),
+        more > 0 ? h('li', { text: `and ${more} more, in the report` }) : null,
+      ),
+    );
+    element.open = this.#unfolded;
+    element.addEventListener('toggle', () => {
+      this.#unfolded = element.open;
+    });
+    return element;
+  }
 }
 
 /** The whole page where there is no report: why, and what to do next. */

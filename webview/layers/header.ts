@@ -49,13 +49,19 @@ export class Header {
   readonly element = h('header', { class: 'header' });
   readonly #actions: HeaderActions;
   readonly #menu: HTMLElement;
-  readonly #exports: HTMLElement;
+  readonly #title = h('h1');
+  readonly #meta = h('div', { class: 'meta' });
+  readonly #buttons = h('div', { class: 'buttons' });
+  readonly #doing: HTMLElement;
   readonly #age = h('span', { class: 'age' });
 
   constructor(store: AppStore, actions: HeaderActions) {
     this.#actions = actions;
     this.#menu = h('div', { class: 'menu', role: 'menu', hidden: true, id: 'export-menu', 'aria-label': 'Export' });
-    this.#exports = this.#exportMenu();
+    // The menu stays on the page while the rest is drawn anew: taken off it for a moment, it would close.
+    this.#doing = h('div', { class: 'actions' }, this.#buttons, this.#exportMenu());
+    this.#doing.hidden = true;
+    this.element.append(this.#title, this.#meta, this.#doing);
     store.on(['host'], ({ host }) => {
       this.#draw(host);
     });
@@ -92,21 +98,16 @@ export class Header {
           ];
     const busy = busyReason(host);
     const asked = content.kind !== 'report' || content.report.culprits !== null || !content.report.asks;
+    this.#title.textContent = printable(host.title);
+    this.#title.title = printable(host.title);
+    fill(this.#meta, ...meta);
+    this.#doing.hidden = run === undefined;
     fill(
-      this.element,
-      h('h1', { text: printable(host.title), title: printable(host.title) }),
-      h('div', { class: 'meta' }, ...meta),
-      run === undefined
-        ? null
-        : h(
-            'div',
-            { class: 'actions' },
-            actionButton('Run again', 'run', this.#actions, { primary: true, obstacle: busy }),
-            asked ? null : actionButton('Find culprits', 'findCulprits', this.#actions, { obstacle: busy }),
-            actionButton('Benchmark', 'benchmark', this.#actions, { obstacle: busy }),
-            actionButton('Open recipe', 'openRecipe', this.#actions),
-            this.#exports,
-          ),
+      this.#buttons,
+      actionButton('Run again', 'run', this.#actions, { primary: true, obstacle: busy }),
+      asked ? null : actionButton('Find culprits', 'findCulprits', this.#actions, { obstacle: busy }),
+      actionButton('Benchmark', 'benchmark', this.#actions, { obstacle: busy }),
+      actionButton('Open recipe', 'openRecipe', this.#actions),
     );
   }
 
