@@ -59,9 +59,7 @@ test('Benchmark fp32 against int8 of a model that was never quantized says what 
 });
 
 test('Compare of two selected models tells speed, and accuracy on the labels of a recipe', async () => {
-  await (await window.explorerRow('shapes.onnx')).click();
-  const second = await window.explorerRow('twin.onnx');
-  await second.click({ modifiers: ['Control'] });
+  const second = await window.selectTwo('shapes.onnx', 'twin.onnx');
   await window.contextMenu(second, ['Compare Models']);
   const head = await headOf(/twin\.onnx takes .*, top-1 96\.7 → 96\.7 %\.$/, ['shapes.onnx', 'twin.onnx']);
   assert.equal(head.at(-1), 'Top-1');

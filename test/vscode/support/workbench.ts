@@ -162,6 +162,20 @@ export class Workbench extends QuickInput {
   /** Opens a file of the workspace by a double click in the explorer. */
   async openFile(file: string): Promise<void> {
     await (await this.explorerRow(file)).dblclick();
+    await this.#isOpen(file);
+  }
+
+  /** Selects two files of the explorer; @returns the row of the second */
+  async selectTwo(first: string, second: string): Promise<Locator> {
+    await (await this.explorerRow(first)).click();
+    // A click opens the file, and once it is open the explorer selects it, and it alone.
+    await this.#isOpen(first);
+    const row = await this.explorerRow(second);
+    await row.click({ modifiers: ['Control'] });
+    return row;
+  }
+
+  async #isOpen(file: string): Promise<void> {
     await this.page.locator(`.tab.active[aria-label^="${file.split('/').at(-1) ?? file}"]`).waitFor();
   }
 
