@@ -5,7 +5,7 @@
 
 import { stringify } from 'yaml';
 import { QuantscopeError } from '../shared/errors';
-import { FORMATS, MODES, OBSERVERS, TORCH_MODES, type Recipe } from '../shared/recipe';
+import { ALL_MODES, FORMATS, OBSERVERS, type Recipe } from '../shared/recipe';
 import { frameworkOf } from '../shared/resultsSuffix';
 import { choice, list, preprocess, text, wholeNumber, type Values } from './options';
 import { backend, DATA_HELP } from './commands/shared';
@@ -17,11 +17,7 @@ export const RECIPE_OPTIONS = {
   observer: choice('O', OBSERVERS, 'What turns measured values into a range.'),
   samples: wholeNumber('N', 1, 'Calibration samples, evenly spread over the data. Default 100.'),
   exclude: list('SELECTOR', 'Layer to keep in float: a name, a glob, scope:path, op:Type or regex:part.'),
-  mode: choice(
-    'M',
-    [...new Set([...MODES, ...TORCH_MODES])],
-    'When activations become int8; only weight-only needs no data.',
-  ),
+  mode: choice('M', ALL_MODES, 'When activations become int8; only weight-only needs no data.'),
   format: choice('F', FORMATS, 'Form of the quantized model.'),
   validate: list('DIR', 'Data on which fp32 and int8 are compared.'),
   labels: text('TSV', 'Classes of that data, one `file<TAB>class index` per line.'),

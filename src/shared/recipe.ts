@@ -34,6 +34,8 @@ export type BackendId = (typeof BACKEND_IDS)[number];
 
 export const MODES = ['static', 'dynamic', 'weight-only'] as const;
 export type Mode = (typeof MODES)[number];
+/** Those of PyTorch as well. */
+export const ALL_MODES = [...MODES, 'eager', 'qat', 'pt2e'] as const;
 
 export const FORMATS = ['qdq', 'qoperator'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -272,7 +274,7 @@ export const recipeSchema = z.strictObject({
     .optional()
     .describe('The CPU the model will run on, for ort-cpu. auto asks this machine; avx2 saturates u8×s8 products.'),
   mode: z
-    .enum([...MODES, 'eager', 'qat', 'pt2e'])
+    .enum(ALL_MODES)
     .optional()
     .describe(
       'static (default), dynamic (activations at run time) or weight-only; PyTorch also eager (its own stubs), qat (trained) and pt2e (torch.export and torchao).',

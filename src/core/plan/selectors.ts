@@ -28,7 +28,8 @@ export interface Selector {
 export function selectorsOf(nodes: readonly Selectable[]): (text: string) => Selector {
   const names = new Set(nodes.map(pathOf));
   const dotted = nodes.some(({ path }) => path !== undefined);
-  return (text) => parse(dotted && !/^(op|regex):/.test(text) ? withSlashes(text) : text, names);
+  const isPath = (text: string): boolean => !text.startsWith('op:') && !text.startsWith(REGEX);
+  return (text) => parse(dotted && isPath(text) ? withSlashes(text) : text, names);
 }
 
 /** A name with slashes between its scopes, from one with dots. */
