@@ -35,6 +35,8 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
   #loads = 0;
   /** Which model, and what of it. */
   #shownKey = '';
+  /** Whose row the tree is on its way to, which then calls it selected: by no person, and perhaps no more by anybody. */
+  #revealing: string | undefined;
 
   readonly onDidChangeTreeData = this.#changed.event;
 
@@ -50,7 +52,8 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
       onSettingChange(['threshold'], load),
       this.#view.onDidChangeSelection(({ selection: [node] }) => {
         const layer = node?.kind === 'tensor' ? node.parent : node;
-        if (layer?.kind === 'layer') services.selection.select(layer.layer.name, 'tree');
+        if (layer?.kind !== 'layer' || layer.layer.name === this.#revealing) return;
+        services.selection.select(layer.layer.name, 'tree');
       }),
       this.#view.onDidChangeVisibility(({ visible }) => {
         if (visible) void this.#reveal();
@@ -172,10 +175,13 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     const found = this.#nodes.find(layer);
     if (found === undefined) return;
     if (found.paged) this.#changed.fire(undefined);
+    this.#revealing = layer;
     try {
       await this.#view.reveal(found.node, { select: true, focus: false });
     } catch {
       // The tree was drawn anew meanwhile, and shows the selection then.
+    } finally {
+      if (this.#revealing === layer) this.#revealing = undefined;
     }
   }
 

@@ -96,7 +96,8 @@ export class Table {
     this.target.addEventListener('scroll', () => {
       this.#drawRows(false);
     });
-    this.#rows.addEventListener('pointerover', (event) => {
+    // Not `pointerover`, which rows that are drawn anew, or scrolled, under a pointer at rest cause as well.
+    this.#rows.addEventListener('pointermove', (event) => {
       const layer = layerOf(event);
       if (layer !== undefined && event.buttons === 0) this.#actions.preview(layer);
     });

@@ -15,6 +15,7 @@ import type { Theme, Workbench } from '../support/workbench';
 
 const vscode = useVscode();
 const WORST = '.grid .row[data-layer]';
+const WHOLE = 'Where to look first';
 
 let folder = '';
 let report: Report;
@@ -74,6 +75,26 @@ test('every layer is drawn, the worst first, and the keyboard reaches each', asy
   await view.locator('.toolbar .count', { hasText: `${swishes} of ${report.layers.length} layers` }).waitFor();
   await window.page.keyboard.press('Escape');
   await view.locator('.toolbar .count', { hasText: `${report.layers.length} layers` }).waitFor();
+  await window.close();
+});
+
+test('a layer that was left stays left, wherever the pointer rests and however late the tree follows', async () => {
+  const window = await vscode.open({ folder });
+  const view = await openView(window);
+  // The tree of layers follows each choice, and must not call back one that is over.
+  await window.runCommand('Quantscope: Focus on Layers View');
+  for (const wait of [90, 120, 160, 200, 300]) {
+    await view.locator(WORST).nth(2).click();
+    await window.page.waitForTimeout(wait);
+    await view.locator('.grid').press('Escape');
+    await window.page.waitForTimeout(700);
+    assert.equal(await view.locator('.grid .row.pinned').count(), 0, `after ${wait} ms`);
+    assert.equal(await view.locator('.detail').getByRole('heading', { name: WHOLE }).count(), 1, `after ${wait} ms`);
+  }
+  // Rows that are drawn anew under a pointer at rest are not pointed at.
+  await view.locator('.grid [data-key="sort-name"]').press('Enter');
+  await window.page.waitForTimeout(300);
+  await view.getByRole('heading', { name: WHOLE }).waitFor();
   await window.close();
 });
 
