@@ -31,7 +31,7 @@ export type Platform = keyof typeof PLATFORMS;
 /** Files of the checkout, by path with forward slashes. */
 export const OWN_FILES: readonly RegExp[] = [
   /^(README\.md|CHANGELOG\.md|LICENSE|ThirdPartyNotices\.txt)$/,
-  /^dist\/(cli|engine|statsWorker|extension|agentLibrary|recipeClient|recipeLibrary|server|mcp)\.js$/,
+  /^dist\/(cli|engine|statsWorker|extension|agentLibrary|engineLibrary|recipeClient|recipeLibrary|server|mcp)\.js$/,
   /^dist\/worker\/\w+\.py$/,
   /^dist\/webview\/[\w-]+\.(js|css)$/,
   /^media\/.+\.(png|svg|md|woff)$/,

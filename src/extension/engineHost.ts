@@ -6,14 +6,14 @@
 
 import * as vscode from 'vscode';
 import * as path from 'node:path';
-import { EngineClient, type RequestOptions } from '../engine/client';
+import type { EngineClient, RequestOptions } from '../engine/client';
 import { QuantscopeError } from '../shared/errors';
 import type { JobName, Jobs } from '../shared/protocol';
 import type { Recipe } from '../shared/recipe';
 import { RECIPE_NAME, TORCH_FILE } from './entries';
 import { interpreterFor } from './python/interpreters';
 import { onSettingChange, setting } from './settings';
-import manifest from '../../package.json';
+import { version } from '../../package.json';
 
 const QUICK_JOBS: ReadonlySet<JobName> = new Set(['inspect', 'details']);
 
@@ -22,7 +22,7 @@ type Lane = 'work' | 'quick' | 'background';
 export class EngineHost implements vscode.Disposable {
   readonly #context: vscode.ExtensionContext;
   readonly #log: vscode.LogOutputChannel;
-  readonly #clients = new Map<Lane, EngineClient>();
+  readonly #clients = new Map<Lane, Promise<EngineClient>>();
   readonly #subscription: vscode.Disposable;
   #pending = 0;
   #outdated = false;
@@ -56,7 +56,7 @@ export class EngineHost implements vscode.Disposable {
     } finally {
       const client = this.#clients.get('background');
       this.#clients.delete('background');
-      void client?.dispose();
+      void client?.then((started) => started.dispose());
     }
   }
 
@@ -66,10 +66,10 @@ export class EngineHost implements vscode.Disposable {
     input: Jobs[N]['input'],
     options: RequestOptions,
   ): Promise<Jobs[N]['output']> {
-    const client = this.#client(lane);
     const threads = setting('threads');
     this.#pending += 1;
     try {
+      const client = await this.#client(lane);
       const python = usesPython(input) ? await interpreterFor(vscode.Uri.file(input.baseDir)) : undefined;
       return await client.request(name, input, {
         ...(python === undefined ? {} : { python }),
@@ -91,7 +91,7 @@ export class EngineHost implements vscode.Disposable {
     const clients = [...this.#clients.values()];
     this.#clients.clear();
     this.#outdated = false;
-    await Promise.all(clients.map((client) => client.dispose()));
+    await Promise.all(clients.map(async (client) => (await client).dispose()));
   }
 
   dispose(): void {
@@ -104,12 +104,19 @@ export class EngineHost implements vscode.Disposable {
     if (this.#outdated && this.#pending === 0) void this.restart();
   }
 
-  #client(lane: Lane): EngineClient {
+  #client(lane: Lane): Promise<EngineClient> {
     const known = this.#clients.get(lane);
     if (known !== undefined) return known;
+    const client = this.#start(lane);
+    this.#clients.set(lane, client);
+    return client;
+  }
+
+  async #start(lane: Lane): Promise<EngineClient> {
+    const { EngineClient } = await import('./engineLibrary');
     const node = setting('engine.node');
-    const client = new EngineClient({
-      version: manifest.version,
+    return new EngineClient({
+      version,
       entry: path.join(this.#context.extensionPath, 'dist', 'engine.js'),
       execArgv: [],
       background: lane === 'background',
@@ -118,8 +125,6 @@ export class EngineHost implements vscode.Disposable {
         this.#log[level](line);
       },
     });
-    this.#clients.set(lane, client);
-    return client;
   }
 }
 

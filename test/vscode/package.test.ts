@@ -14,6 +14,7 @@ import { currentPackage, ROOT } from './support/package';
 
 const PROGRAMS = [
   'agentLibrary',
+  'engineLibrary',
   'cli',
   'engine',
   'extension',

@@ -1,12 +1,12 @@
 /** The extension as installed, asked through VS Code's own interface. */
 
 import * as assert from 'node:assert/strict';
+import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import * as path from 'node:path';
 import { describe, it } from 'mocha';
 import * as vscode from 'vscode';
 import manifest from '../../../package.json';
-import { eventually } from '../support/eventually';
 
 const ID = `${manifest.publisher}.${manifest.name}`;
 
@@ -42,30 +42,21 @@ describe('the installed extension', () => {
     );
   });
 
-  it('needs less than 50 ms to become active', async () => {
-    await vscode.commands.executeCommand('perfview.show');
-    const report = await eventually(
-      () => vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'perf')?.getText() ?? '',
-      (text) => text.includes(`| ${ID} `),
+  // How long that takes depends on what else the machine does: bench/activation measures it.
+  it('reads one small file to become active', () => {
+    const main = path.join(vscode.extensions.getExtension(ID)?.extensionPath ?? '', manifest.main);
+    const file = createRequire(main).resolve(main);
+    const { cache } = createRequire(main);
+    Reflect.deleteProperty(cache, file);
+    createRequire(main)(main);
+    assert.deepEqual(
+      cache[file]?.children.map(({ id }) => id),
+      [],
+      'what is loaded with it',
     );
-    // Extension | Eager | Load Code | Call Activate | Finish Activate
-    const [, , , call, finish] = (new RegExp(`^\\| ${ID}.*$`, 'm').exec(report)?.[0] ?? '').split('|').slice(1);
-    const load = Math.min(...Array.from({ length: LOADS }, loadAgain));
-    const total = load + Number(call) + Number(finish);
-    assert.ok(total < MOST_MS, `loading ${load.toFixed(1)}, activate ${call ?? '?'}+${finish ?? '?'} ms`);
+    const { size } = fs.statSync(file);
+    assert.ok(size < MOST_BYTES, `${size} bytes`);
   });
 });
 
-const MOST_MS = 50;
-const LOADS = 5;
-
-/** Milliseconds to read and run the extension's program; the first time, the disk and other processes count as well. */
-function loadAgain(): number {
-  const main = path.join(vscode.extensions.getExtension(ID)?.extensionPath ?? '', manifest.main);
-  const module = createRequire(main).resolve(main);
-  const { cache } = createRequire(main);
-  Reflect.deleteProperty(cache, module);
-  const start = performance.now();
-  createRequire(main)(main);
-  return performance.now() - start;
-}
+const MOST_BYTES = 250_000;
