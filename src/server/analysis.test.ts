@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { yamlSoup } from '../../test/helpers/yamlSoup';
-import { resolveOverrides } from '../core/plan/selectors';
+import { resolveOverrides } from '../shared/selectors';
 import type { LayerOverride } from '../shared/recipe';
 import { analyze, DEFAULT_SETTINGS, overridesOf } from './analysis';
 import type { LayerNode } from './facts';

@@ -7,7 +7,7 @@ import {
   settingsOf,
   type NodeOverride,
   type Selector,
-} from '../core/plan/selectors';
+} from '../shared/selectors';
 import type { LayerOverride } from '../shared/recipe';
 import type { Facts, LayerNode } from './facts';
 import type { EntryText, RecipeText } from './recipeText';

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { CompletionItem, CompletionItemKind } from 'vscode-languageserver';
 import type { JsonSchema } from '../shared/recipeIssues';
-import { scopeOf } from '../core/plan/selectors';
+import { scopeOf } from '../shared/selectors';
 import { cursorAt, type Cursor } from './cursor';
 import { SYNTHETIC, type Facts, type LayerNode } from './facts';
 import { yamlText } from './findings/finding';

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Dataset } from '../core/data/types';
 import type { QuantizeJob } from '../core/pipeline/types';
-import { resolveOverrides, withSlashes } from '../core/plan/selectors';
+import { resolveOverrides, withSlashes } from '../shared/selectors';
 import { QuantscopeError } from '../shared/errors';
 import type { Recipe } from '../shared/recipe';
 import { firstOf } from './data';

@@ -1,7 +1,7 @@
 /** What a recipe means for PyTorch: backend, engine, mode and the settings of every layer, checked before Python starts. */
 
 import * as os from 'node:os';
-import type { NodeOverride } from '../core/plan/selectors';
+import type { NodeOverride } from '../shared/selectors';
 import { QuantscopeError } from '../shared/errors';
 import {
   activationOverride,

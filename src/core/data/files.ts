@@ -3,7 +3,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 import { QuantscopeError } from '../../shared/errors';
-import { globToRegExp, isGlob } from '../glob';
+import { globToRegExp, isGlob } from '../../shared/glob';
 
 export interface SourceFile {
   /** Relative to the folder, or to the part of the glob without special characters; with `/`. */

@@ -1,7 +1,7 @@
 /** What a layer is called and made of: the same in an inspection and in a report. */
 
 import type { LayerReport } from '../../shared/report';
-import { scopeOf } from '../plan/selectors';
+import { scopeOf } from '../../shared/selectors';
 import type { PlannedLayer } from '../plan/types';
 
 export function identityOf({

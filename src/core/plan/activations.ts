@@ -7,7 +7,7 @@ import type { Graph } from '../onnx/graph';
 import { DEFAULT_PERCENTILE } from '../calibrate/observers';
 import { clipBounds } from './conditions';
 import { layerOutputs, type LayerDraft } from './layers';
-import type { NodeOverride } from './selectors';
+import type { NodeOverride } from '../../shared/selectors';
 import type { ActivationPlan } from './types';
 
 const RANGES: Readonly<Record<ActivationType, { qmin: number; qmax: number }>> = {

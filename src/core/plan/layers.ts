@@ -10,7 +10,7 @@ import { canonicalDomain } from '../onnx/model';
 import { isNoOp } from '../onnx/noOp';
 import type { TensorInfo } from '../runtime/session';
 import { clipBounds, CONDITIONS, isRow } from './conditions';
-import type { NodeOverride } from './selectors';
+import type { NodeOverride } from '../../shared/selectors';
 
 export interface PlanInput {
   readonly graph: Graph;

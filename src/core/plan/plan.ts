@@ -17,7 +17,7 @@ import type { OnnxModel } from '../onnx/model';
 import type { TensorInfo } from '../runtime/session';
 import { planActivations } from './activations';
 import { draftLayers, isFolded, layerOutputs, settleIslands, type LayerDraft } from './layers';
-import { resolveOverrides, type NodeOverride } from './selectors';
+import { resolveOverrides, type NodeOverride } from '../../shared/selectors';
 import type { ActivationPlan, Plan, PlannedLayer, WeightPlan } from './types';
 
 export interface PlanRequest {

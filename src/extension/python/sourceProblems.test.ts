@@ -59,6 +59,8 @@ describe('layers of a report', () => {
     assert.deepEqual(openBy('scope:tail'), ['act', 'blocks.0']);
     assert.deepEqual(openBy('scope:ta'), ['act', 'tail.0.conv', 'blocks.0']);
     assert.deepEqual(openBy('blocks/0'), ['act', 'tail.0.conv']);
+    assert.deepEqual(openBy('tail.**'), ['act', 'blocks.0']);
+    assert.deepEqual(openBy('regex:^(act|tail)'), ['blocks.0']);
   });
 });
 

@@ -4,6 +4,7 @@ import { printable } from '../../shared/format';
 import { layerFigure, layerSentence, worstLayers } from '../../shared/problems';
 import type { Recipe } from '../../shared/recipe';
 import type { LayerReport, Report, SourceLine } from '../../shared/report';
+import { selectorsOf, withSlashes, type Selectable } from '../../shared/selectors';
 
 /** Where a module is built says more than where it is called: helpers and loops call many from one line. */
 export function placeOf({ source }: { readonly source?: LayerReport['source'] | undefined }): SourceLine | undefined {
@@ -38,7 +39,7 @@ export interface Limits {
  * @param recipe as it is now: what it has been changed about counts as dealt with
  */
 export function problemsByFile(report: Report, recipe: Recipe | undefined, limits: Limits): ProblemsByFile {
-  const isOpen = openIn(report.recipe, recipe);
+  const isOpen = openIn(report, recipe);
   const files = new Map<string, LayerReport[]>();
   const shown = worstLayers(report, limits.threshold)
     .filter((layer) => placeOf(layer) !== undefined && isOpen(layer))
@@ -50,20 +51,19 @@ export function problemsByFile(report: Report, recipe: Recipe | undefined, limit
   return files;
 }
 
-/** Whether a layer is one that the recipe says the same of as in the run; of selectors those that fixes write. */
-function openIn(then: Recipe, now: Recipe | undefined): (layer: LayerReport) => boolean {
+/** Whether a layer is one that the recipe says the same of as in the run. */
+function openIn({ recipe: then, layers }: Report, now: Recipe | undefined): (layer: LayerReport) => boolean {
   const entries = (recipe: Recipe | undefined): Set<string> =>
     new Set((recipe?.layers ?? []).map((entry) => JSON.stringify({ ...entry, because: undefined })));
   const [before, after] = [entries(then), entries(now ?? then)];
   const changed = [...before, ...after].filter((entry) => !before.has(entry) || !after.has(entry));
-  const selectors = changed.map((entry) => (JSON.parse(entry) as { readonly select: string }).select);
-  const slashed = (name: string): string => name.replaceAll('.', '/');
-  return ({ name, op, scope }) =>
-    !selectors.some((select) => {
-      if (select.startsWith('op:')) return select === `op:${op}`;
-      if (select.startsWith('scope:')) return `${scope}/`.startsWith(`${slashed(select.slice('scope:'.length))}/`);
-      return slashed(select) === slashed(name);
-    });
+  const read = selectorsOf(layers.map(selectable));
+  const selectors = changed.map((entry) => read((JSON.parse(entry) as { readonly select: string }).select));
+  return (layer) => !selectors.some(({ matches }) => matches(selectable(layer)));
+}
+
+function selectable({ name, op }: LayerReport): Selectable {
+  return { name, op, path: withSlashes(name) };
 }
 
 /** What is shown at one place. */

@@ -1,6 +1,6 @@
 /** Entries under `layers` that mean nothing, or nothing that counts. */
 
-import { settingsOf } from '../../core/plan/selectors';
+import { settingsOf } from '../../shared/selectors';
 import { nearestTo, type Analysis, type Entry } from '../analysis';
 import type { LayerNode } from '../facts';
 import { plural } from '../../shared/format';

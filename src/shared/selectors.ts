@@ -1,10 +1,10 @@
 /** Which nodes an entry of the recipe's `layers` means, and which entry wins. */
 
-import { QuantscopeError } from '../../shared/errors';
-import type { LayerOverride } from '../../shared/recipe';
-import { editDistance } from '../../shared/closest';
-import { REGEX, regexOf } from '../../shared/regexSelector';
-import { globToRegExp } from '../glob';
+import { QuantscopeError } from './errors';
+import type { LayerOverride } from './recipe';
+import { editDistance } from './closest';
+import { REGEX, regexOf } from './regexSelector';
+import { globToRegExp } from './glob';
 
 export interface Selectable {
   readonly name: string;

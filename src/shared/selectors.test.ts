@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { LayerOverride } from '../../shared/recipe';
+import type { LayerOverride } from './recipe';
 import { nearestNames, resolveOverrides, scopeOf } from './selectors';
 
 const NODES = [
