@@ -139,8 +139,8 @@ function sizeFigure({ bytes: size }: RunFacts, base: RunFacts | null): Figure {
 
 /** The two models of a run were timed in turns, so that what slows the machine slows both. */
 const NOISE_TIME = 0.05;
-/** Two runs were not: by this much their ratios differ where nothing has changed (bench/prices.mjs, 2026-11-26). */
-const NOISE_BETWEEN_RUNS = 0.15;
+/** Two runs were not: by so many percent their ratios differ where nothing has changed (bench/prices.mjs, 2026-11-26). */
+const NOISE_BETWEEN_RUNS = 15;
 
 function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
   const label = latency === null ? 'Latency' : `Latency (${plural(latency.threads, 'thread')})`;
@@ -159,7 +159,7 @@ function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
   const [before, value] = pair(milliseconds(latency.fp32), milliseconds(latency.int8));
   // Milliseconds of two runs would tell how busy the machine was.
   const then = base?.latency?.ratio;
-  const change = then === undefined ? null : then / latency.ratio - 1;
+  const change = then === undefined ? null : Math.round(100 * (then / latency.ratio - 1));
   return {
     label,
     before,
@@ -169,7 +169,7 @@ function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
       change === null
         ? null
         : {
-            text: sign(change, percent(Math.abs(100 * change))),
+            text: sign(change, `${Math.abs(change)} %`),
             tone: toneOf(-change, NOISE_BETWEEN_RUNS),
           },
     hint,
