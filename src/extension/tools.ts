@@ -8,9 +8,8 @@ import * as vscode from 'vscode';
 import type { AgentHost, FoundReport } from '../shared/agents/host';
 import type { AgentToolName, Effect } from '../shared/agents/tools';
 import { QuantscopeError, toQuantscopeError } from '../shared/errors';
-import { FINDING_FILES, parseFinding } from '../shared/findings';
+import { FINDING_FILES, parseFinding, type Findings } from '../shared/findings';
 import type { JobName, Jobs } from '../shared/protocol';
-import type { Culprits } from '../shared/verdicts';
 import { TOOLS } from './ids';
 import { openRecipe, readRecipe } from './recipes';
 import { isRecipe } from './results';
@@ -80,7 +79,7 @@ const TITLES: Readonly<Partial<Record<JobName, string>>> = {
 
 /** Files are read through the editor, jobs run with their progress where those of a person have it. */
 function windowHost(services: Services, effect: Effect, token: vscode.CancellationToken): AgentHost {
-  const { results, jobs, engine } = services;
+  const { results, jobs, engine, prices } = services;
   const absolute = (file: string): string => {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
     return folder === undefined ? file : path.resolve(folder, file);
@@ -94,12 +93,12 @@ function windowHost(services: Services, effect: Effect, token: vscode.Cancellati
       read.base === undefined
         ? path.dirname(read.model.path)
         : path.resolve(uri.with({ path: folder }).fsPath, read.base);
-    const culprits = async (): Promise<Culprits | undefined> => {
-      const file = uri.with({ path: `${folder}/${FINDING_FILES.culprits}` });
+    const finding = async <K extends keyof Findings>(kind: K): Promise<Findings[K] | undefined> => {
+      const file = uri.with({ path: `${folder}/${FINDING_FILES[kind]}` });
       const text = await textOf(file).catch(() => undefined);
-      return text === undefined ? undefined : parseFinding('culprits', text, read);
+      return text === undefined ? undefined : parseFinding(kind, text, read);
     };
-    return { report: read, file: uri.fsPath, baseDir, culprits };
+    return { report: read, file: uri.fsPath, baseDir, finding };
   };
   const run = async <N extends JobName>(
     name: N,
@@ -123,7 +122,12 @@ function windowHost(services: Services, effect: Effect, token: vscode.Cancellati
       const output = await jobs.run({ title: TITLES[name] ?? name, entry }, ({ signal, onProgress }) =>
         engine.request(name, input, { signal: AbortSignal.any([signal, stop.signal]), onProgress, trusted: false }),
       );
-      if (name === 'quantize') results.refresh();
+      if (name === 'quantize') {
+        results.refresh();
+        const ran = await results.entryOf(entry.recipe);
+        const made = await results.report(ran);
+        if (made !== undefined) prices.begin(ran, made);
+      }
       return output;
     } finally {
       cancelled.dispose();

@@ -28,6 +28,9 @@ interface LayersPage {
   readonly nextOffset?: number;
 }
 
+const pricesOf = ({ fixes }: Document): (string | null)[] =>
+  (fixes as readonly { readonly price: string | null }[]).map(({ price }) => price);
+
 describe('quantscope mcp', { skip: missing() }, () => {
   const folder = temporaryFolder();
   const recipe = path.join(folder, 'shapes.quant.yaml');
@@ -90,6 +93,10 @@ describe('quantscope mcp', { skip: missing() }, () => {
     assert.equal((await runCli(['culprits', recipe, '--samples', '4'])).code, 0);
     const { verdict } = await call('explain_layer', { report: recipe, layer: BAD_LAYER });
     assert.equal(verdict, 'culprit');
+    assert.ok(pricesOf(before).every((price) => price === null));
+    assert.equal((await runCli(['fixes', recipe, '--samples', '8', '--most', '2'])).code, 0);
+    const told = pricesOf(await call('explain_layer', { report: recipe, layer: BAD_LAYER }));
+    assert.match(told[0] ?? '', /^output [+−][\d.]+ dB/);
     const unknown = await call('explain_layer', { report: recipe, layer: 'nothing' });
     assert.deepEqual([unknown.isError, unknown['code']], [true, 'selector-unmatched']);
   });

@@ -44,7 +44,7 @@ function terminalHost({ cwd, engine }: Omit<McpServices, 'version'>, signal: Abo
     report: async (place) => {
       const { report: file, baseDir } = await locateReport(absolute(place), cwd);
       const report = await readReport(file);
-      return { report, file, baseDir, culprits: () => readFinding(resultFolder(file), report, 'culprits') };
+      return { report, file, baseDir, finding: (kind) => readFinding(resultFolder(file), report, kind) };
     },
     recipe: async (place) => {
       const file = absolute(place);

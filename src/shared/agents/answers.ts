@@ -1,10 +1,12 @@
 /** What the tools answer: small documents, paged where they may be long. Pure. */
 
 import type { Benchmark } from '../benchmark';
+import { priceOf } from '../findings';
+import { changeKey } from '../fixes';
 import { checkGates } from '../gates';
 import { layerFixes } from '../layerFixes';
 import { sortLayers, type Sort } from '../layerOrder';
-import type { Prices } from '../price';
+import type { PricedFix, Prices } from '../price';
 import { priceText } from '../priceText';
 import { REASONS } from '../reasons';
 import type { LayerReport, Report } from '../report';
@@ -49,8 +51,13 @@ function decibelsOf(error: LayerReport['local']): number | 'exact' | null {
   return error === null ? null : error.sqnr === null ? 'exact' : round(error.sqnr);
 }
 
-/** `undefined` for a layer that the report lacks. */
-export function layerAnswer(report: Report, culprits: Culprits | undefined, name: string): object | undefined {
+/** `undefined` for a layer that the report lacks. Of fixes that were tried, what each brings and costs. */
+export function layerAnswer(
+  report: Report,
+  culprits: Culprits | undefined,
+  prices: Prices | undefined,
+  name: string,
+): object | undefined {
   const layer = report.layers.find((other) => other.name === name);
   if (layer === undefined) return undefined;
   const verdict = culprits?.layers.find((other) => other.layer === name);
@@ -73,7 +80,10 @@ export function layerAnswer(report: Report, culprits: Culprits | undefined, name
     ...(verdict === undefined || verdict.causes.length === 0
       ? {}
       : { causes: verdict.causes.map(({ kind, sentence }) => ({ kind, sentence })) }),
-    fixes: layerFixes(report, culprits, name).map(({ title, detail, change }) => ({ title, detail, change })),
+    fixes: layerFixes(report, culprits, name, prices).map(({ title, detail, change }) => ({
+      ...{ title, detail, change },
+      price: toldPrice(priceOf(prices, changeKey(change))),
+    })),
   };
 }
 
@@ -93,13 +103,19 @@ export function runAnswer(report: Report, file: string): object {
   };
 }
 
+/** `null`: not tried yet. */
+function toldPrice(priced: Pick<PricedFix, 'price' | 'why'> | undefined): string | null {
+  if (priced === undefined) return null;
+  return priced.price === null ? `not possible: ${priced.why ?? ''}` : priceText(priced.price);
+}
+
 export function pricesAnswer({ fixes, samples, start }: Prices): object {
   return {
     samples,
     start: { ...start, sqnr: round(start.sqnr) },
-    fixes: fixes.map(({ fix, layer, price, why }) => ({
-      ...{ title: fix.title, layer, change: fix.change },
-      price: price === null ? `not possible: ${why ?? ''}` : priceText(price),
+    fixes: fixes.map((priced) => ({
+      ...{ title: priced.fix.title, layer: priced.layer, change: priced.fix.change },
+      price: toldPrice(priced),
     })),
   };
 }

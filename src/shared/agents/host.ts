@@ -1,9 +1,9 @@
 /** What the tools for agents need of where they run, which is a terminal or an editor. */
 
+import type { Findings } from '../findings';
 import type { JobName, Jobs } from '../protocol';
 import type { Recipe } from '../recipe';
 import type { Report } from '../report';
-import type { Culprits } from '../verdicts';
 
 export interface FoundReport {
   readonly report: Report;
@@ -11,8 +11,8 @@ export interface FoundReport {
   readonly file: string;
   /** Folder that the paths of its recipe start from. */
   readonly baseDir: string;
-  /** `undefined` where none were found of this run. */
-  readonly culprits: () => Promise<Culprits | undefined>;
+  /** `undefined` where it was not found out of this run. */
+  readonly finding: <K extends keyof Findings>(kind: K) => Promise<Findings[K] | undefined>;
 }
 
 export interface FoundRecipe {

@@ -11,7 +11,7 @@ import type { TuneGoal } from '../tuning';
 import { benchmarkAnswer, layerAnswer, layersAnswer, pricesAnswer, runAnswer, tuneAnswer } from './answers';
 import type { AgentHost } from './host';
 
-/** `reads`: only files. `runs`: a model, and writes nothing. `writes`: files beside the model, or the recipe. */
+/** `reads`: only files. `runs`: a model, and changes neither it nor its recipe. `writes`: files beside the model, or the recipe. */
 export type Effect = 'reads' | 'runs' | 'writes';
 
 export interface AgentTool<S extends z.ZodObject = z.ZodObject> {
@@ -51,12 +51,14 @@ export const AGENT_TOOLS = {
   explain_layer: tool({
     title: 'One layer explained',
     description:
-      'Why a layer has its error or is not in int8: ranges, kernel, verdict and causes where culprits were found, fixes.',
+      'Why a layer has its error or is not in int8: ranges, kernel, verdict and causes where culprits were found, fixes and ' +
+      'what those tried before bring and cost.',
     effect: 'reads',
     input: z.object({ report, layer: z.string().describe('Its name, as list_layers tells it.') }),
     answer: async ({ report: place, layer }, host) => {
       const found = await host.report(place);
-      const answer = layerAnswer(found.report, await found.culprits(), layer);
+      const [culprits, prices] = [await found.finding('culprits'), await found.finding('prices')];
+      const answer = layerAnswer(found.report, culprits, prices, layer);
       if (answer !== undefined) return answer;
       throw new QuantscopeError('selector-unmatched', `The report has no layer "${layer}".`);
     },
@@ -64,7 +66,8 @@ export const AGENT_TOOLS = {
 
   try_fixes: tool({
     title: 'Prices of fixes',
-    description: 'Tries suggested fixes without writing anything: what each brings and costs, with 95 % intervals.',
+    description:
+      'Tries suggested fixes and applies none: what each brings and costs, with 95 % intervals, kept beside the report.',
     effect: 'runs',
     input: z.object({
       report,
