@@ -27,7 +27,7 @@ export function createServices(context: vscode.ExtensionContext): Services {
   const engine = new EngineHost(context, log);
   const jobs = new JobRunner(log);
   const results = new ResultStore();
-  const prices = new BackgroundPrices({ engine, jobs, results, log });
+  const prices = new BackgroundPrices({ engine, jobs, results, log, memory: context.workspaceState });
   const selection = new Selection();
   return {
     context,

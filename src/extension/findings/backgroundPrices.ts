@@ -1,7 +1,7 @@
 /**
  * Tries the fixes of a run after it, without being asked: in a process of low priority, and never while something runs
  * that a person has started. Every price is kept beside the report as soon as it is known, where all views read it, so
- * that nothing is tried twice after an interruption.
+ * that nothing is tried twice after an interruption, which a closed window is as well.
  */
 
 import * as vscode from 'vscode';
@@ -46,11 +46,21 @@ export interface PricesUnderWay {
   readonly waits: boolean;
 }
 
+/** What is left to do where the window is closed, kept with its workspace. */
+interface Left {
+  readonly recipe: string;
+  readonly created: string;
+}
+
+const LEFT = 'quantscope.pricesLeft';
+
 interface Needed {
   readonly engine: EngineHost;
   readonly jobs: JobRunner;
   readonly results: ResultStore;
   readonly log: vscode.LogOutputChannel;
+  /** Of the workspace. */
+  readonly memory: vscode.Memento;
 }
 
 export class BackgroundPrices implements vscode.Disposable {
@@ -70,6 +80,7 @@ export class BackgroundPrices implements vscode.Disposable {
       run: (task, signal) => this.#run(task, signal),
       failed: ({ entry }, { code, message }) => log.warn(`Trying fixes of ${entry.name}: ${code}: ${message}`),
       changed: () => {
+        this.#keep();
         this.#changed.fire();
       },
     });
@@ -82,6 +93,7 @@ export class BackgroundPrices implements vscode.Disposable {
         this.#queue.drop(({ entry }) => !isWanted(entry));
       }),
     ];
+    void this.#goOn();
   }
 
   get underWay(): readonly PricesUnderWay[] {
@@ -93,11 +105,11 @@ export class BackgroundPrices implements vscode.Disposable {
     return task === undefined ? undefined : this.#underWay(task);
   }
 
-  /** After a run that a person has started. */
+  /** After a run. */
   begin(entry: ModelEntry, { framework, created, recipe }: Report): void {
     const hasData = (recipe.validate ?? recipe.calibration) !== undefined;
     if (framework !== 'onnx' || !hasData || !isWanted(entry)) return;
-    this.#queue.add({ key: keyOf(entry), entry, created, plan: [], done: 0 });
+    this.#add(entry, created);
   }
 
   /** @param entry only its fixes; by default those of all models */
@@ -109,6 +121,24 @@ export class BackgroundPrices implements vscode.Disposable {
     clearTimeout(this.#idle);
     this.#queue.hold();
     for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  #keep(): void {
+    const left = this.#queue.tasks.map(({ entry, created }): Left => ({ recipe: entry.recipe.toString(), created }));
+    void this.#needed.memory.update(LEFT, left);
+  }
+
+  async #goOn(): Promise<void> {
+    const { results, memory } = this.#needed;
+    // The newest is worked on first, and comes last.
+    for (const { recipe, created } of memory.get<readonly Left[]>(LEFT, []).toReversed()) {
+      const entry = await results.entryOf(vscode.Uri.parse(recipe));
+      if (isWanted(entry)) this.#add(entry, created);
+    }
+  }
+
+  #add(entry: ModelEntry, created: string): void {
+    this.#queue.add({ key: keyOf(entry), entry, created, plan: [], done: 0 });
   }
 
   #giveWay(isBusy: boolean): void {

@@ -145,6 +145,30 @@ test('what a person starts goes first, and nothing is tried twice', async () => 
   await window.close();
 });
 
+test('what is left goes on in the window that is opened anew', async () => {
+  const folder = vscode.sample();
+  const window = await vscode.open({ folder, settings: AUTOMATIC });
+  await quantize(window);
+  const before = await eventually(
+    () => prices(folder),
+    (kept) => kept !== undefined,
+    JOB_MS,
+  );
+  await window.reloadByCommand();
+  await window.statusItem(TRYING).waitFor({ timeout: JOB_MS });
+  await ended(window);
+  const after = prices(folder)!;
+  assert.ok(after.fixes.length > before!.fixes.length && after.left === undefined, `${after.fixes.length} fixes`);
+
+  // And does not begin again.
+  await window.reloadByCommand();
+  await window.showContainer('Quantscope');
+  await window.page.waitForTimeout(SOON_MS);
+  assert.equal(await window.statusItem(TRYING).count(), 0);
+  assert.deepEqual(prices(folder), after);
+  await window.close();
+});
+
 test('it can be stopped, and what is left is measured when a person asks', async () => {
   const folder = vscode.sample();
   const window = await vscode.open({ folder, settings: AUTOMATIC });
