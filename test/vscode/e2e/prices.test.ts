@@ -38,6 +38,19 @@ async function quantize(window: Workbench): Promise<void> {
   await window.notification(RESULT).waitFor({ timeout: JOB_MS });
 }
 
+/** The sample is quantized, and some of its fixes are tried. */
+async function untilFirstPrice(): Promise<{ folder: string; window: Workbench; early: KeptPrices }> {
+  const folder = vscode.sample();
+  const window = await vscode.open({ folder, settings: AUTOMATIC });
+  await quantize(window);
+  const early = await eventually(
+    () => prices(folder),
+    (kept) => kept !== undefined,
+    JOB_MS,
+  );
+  return { folder, window, early: early! };
+}
+
 async function openView(window: Workbench): Promise<FrameLocator> {
   await window.press(RESULT, 'Open Layer View');
   const view = window.webview();
@@ -113,14 +126,7 @@ test('after a run each fix is tried on its own, and its price appears where it i
 });
 
 test('what a person starts goes first, and nothing is tried twice', async () => {
-  const folder = vscode.sample();
-  const window = await vscode.open({ folder, settings: AUTOMATIC });
-  await quantize(window);
-  const early = await eventually(
-    () => prices(folder),
-    (kept) => kept !== undefined,
-    JOB_MS,
-  );
+  const { folder, window, early } = await untilFirstPrice();
   await window.runCommand('Quantscope: Find Culprits');
   await window.notification('Finding culprits of shapes').waitFor();
   await window.statusItem(WAITING).waitFor();
@@ -138,27 +144,20 @@ test('what a person starts goes first, and nothing is tried twice', async () => 
   assert.ok(after.fixes.length > before.fixes.length);
   const priceOf = ({ fixes }: KeptPrices, key: string): unknown =>
     fixes.find(({ fix }) => changeKey(fix.change) === key)?.price;
-  for (const { fix } of early!.fixes) {
+  for (const { fix } of early.fixes) {
     const key = changeKey(fix.change);
-    assert.deepEqual(priceOf(after, key), priceOf(early!, key), `${fix.title} was tried again`);
+    assert.deepEqual(priceOf(after, key), priceOf(early, key), `${fix.title} was tried again`);
   }
   await window.close();
 });
 
 test('what is left goes on in the window that is opened anew', async () => {
-  const folder = vscode.sample();
-  const window = await vscode.open({ folder, settings: AUTOMATIC });
-  await quantize(window);
-  const before = await eventually(
-    () => prices(folder),
-    (kept) => kept !== undefined,
-    JOB_MS,
-  );
+  const { folder, window, early } = await untilFirstPrice();
   await window.reloadByCommand();
   await window.statusItem(TRYING).waitFor({ timeout: JOB_MS });
   await ended(window);
   const after = prices(folder)!;
-  assert.ok(after.fixes.length > before!.fixes.length && after.left === undefined, `${after.fixes.length} fixes`);
+  assert.ok(after.fixes.length > early.fixes.length && after.left === undefined, `${after.fixes.length} fixes`);
 
   // And does not begin again.
   await window.reloadByCommand();
