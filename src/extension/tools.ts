@@ -79,7 +79,7 @@ const TITLES: Readonly<Partial<Record<JobName, string>>> = {
 
 /** Files are read through the editor, jobs run with their progress where those of a person have it. */
 function windowHost(services: Services, effect: Effect, token: vscode.CancellationToken): AgentHost {
-  const { results, jobs, engine, prices } = services;
+  const { results, jobs, engine } = services;
   const absolute = (file: string): string => {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
     return folder === undefined ? file : path.resolve(folder, file);
@@ -122,12 +122,8 @@ function windowHost(services: Services, effect: Effect, token: vscode.Cancellati
       const output = await jobs.run({ title: TITLES[name] ?? name, entry }, ({ signal, onProgress }) =>
         engine.request(name, input, { signal: AbortSignal.any([signal, stop.signal]), onProgress, trusted: false }),
       );
-      if (name === 'quantize') {
-        results.refresh();
-        const ran = await results.entryOf(entry.recipe);
-        const made = await results.report(ran);
-        if (made !== undefined) prices.begin(ran, made);
-      }
+      // Its fixes are not tried by themselves: that would run, as a person's, what an agent may have written.
+      if (name === 'quantize') results.refresh();
       return output;
     } finally {
       cancelled.dispose();

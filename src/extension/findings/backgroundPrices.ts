@@ -105,7 +105,7 @@ export class BackgroundPrices implements vscode.Disposable {
     return task === undefined ? undefined : this.#underWay(task);
   }
 
-  /** After a run. */
+  /** After a run that a person has started. */
   begin(entry: ModelEntry, { framework, created, recipe }: Report): void {
     const hasData = (recipe.validate ?? recipe.calibration) !== undefined;
     if (framework !== 'onnx' || !hasData || !isWanted(entry)) return;

@@ -11,7 +11,10 @@ import type { TuneGoal } from '../tuning';
 import { benchmarkAnswer, layerAnswer, layersAnswer, pricesAnswer, runAnswer, tuneAnswer } from './answers';
 import type { AgentHost } from './host';
 
-/** `reads`: only files. `runs`: a model, and changes neither it nor its recipe. `writes`: files beside the model, or the recipe. */
+/**
+ * `reads`: only files. `runs`: a model, and changes neither it nor its recipe. `writes`: files beside the model, or the
+ * recipe.
+ */
 export type Effect = 'reads' | 'runs' | 'writes';
 
 export interface AgentTool<S extends z.ZodObject = z.ZodObject> {
