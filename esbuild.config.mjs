@@ -8,7 +8,28 @@ import { build } from 'esbuild';
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const SHEBANG = '#!/usr/bin/env node';
 
-const NODE = { platform: 'node', format: 'cjs', target: 'node20', external: ['onnxruntime-node', 'sharp', 'vscode'] };
+/**
+ * The interface of VS Code once for a bundle. esbuild copies the members of an external module, some five hundred here,
+ * for each file that imports it, and that took longer than all else of becoming active.
+ */
+const ONE_VSCODE = {
+  name: 'one-vscode',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^vscode$/ }, ({ kind, namespace }) =>
+      kind === 'import-statement' && namespace === 'file'
+        ? { path: 'vscode', namespace: 'one-vscode' }
+        : { path: 'vscode', external: true },
+    );
+    onLoad({ filter: /^vscode$/, namespace: 'one-vscode' }, () => ({ contents: "export * from 'vscode';" }));
+  },
+};
+const NODE = {
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  external: ['onnxruntime-node', 'sharp'],
+  plugins: [ONE_VSCODE],
+};
 /** What is imported when it is needed stays a file of its own, so that activation does not read it. */
 const LAZY = {
   ...NODE,

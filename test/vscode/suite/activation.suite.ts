@@ -57,6 +57,13 @@ describe('the installed extension', () => {
     const { size } = fs.statSync(file);
     assert.ok(size < MOST_BYTES, `${size} bytes`);
   });
+
+  // A copy of its five hundred members for each file that imports it took longer than all else.
+  it('has the interface of VS Code once', () => {
+    const main = path.join(vscode.extensions.getExtension(ID)?.extensionPath ?? '', manifest.main);
+    const code = fs.readFileSync(createRequire(main).resolve(main), 'utf8');
+    assert.equal(code.match(/require\("vscode"\)/g)?.length, 1);
+  });
 });
 
 const MOST_BYTES = 250_000;
