@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { toQuantscopeError, type ErrorData } from '../shared/errors';
+import { printable } from '../shared/format';
 import { failureText, installCommand, placeIn, remediesFor, REMEDY_TITLES, type Remedy } from './advice';
 
 /** The same failure reaches several callers, as when an engine crashes with jobs waiting: it is said once. */
@@ -17,8 +18,12 @@ export async function showFailure(thrown: unknown, recipe?: vscode.Uri): Promise
   const now = performance.now();
   if (last?.text === text && now - last.time < ONCE_MS) return;
   last = { text, time: now };
+  const fixes = recipe === undefined ? [] : error.fixes;
   const remedies = remediesFor(error, recipe !== undefined);
-  const chosen = await vscode.window.showErrorMessage(text, ...remedies.map((remedy) => REMEDY_TITLES[remedy]));
+  const titles = [...fixes.map(({ title }) => printable(title)), ...remedies.map((remedy) => REMEDY_TITLES[remedy])];
+  const chosen = await vscode.window.showErrorMessage(text, ...titles);
+  const fix = fixes.find(({ title }) => printable(title) === chosen);
+  if (fix !== undefined) await vscode.commands.executeCommand('quantscope.applyFix', recipe, fix.change);
   const remedy = remedies.find((each) => REMEDY_TITLES[each] === chosen);
   if (remedy !== undefined) await ACTIONS[remedy](error, recipe);
 }

@@ -3,6 +3,8 @@
  * Codes are stable: they appear in logs, in `--json` output and in links to the documentation.
  */
 
+import type { RecipeChange } from './fixes';
+
 /** Exit statuses of the terminal (README, "Exit codes"). */
 export const EXIT = { ok: 0, gateFailed: 1, badInput: 2, engineFailure: 3, cancelled: 130 } as const;
 
@@ -113,23 +115,38 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** A change of the recipe that would make up for a failure. */
+export interface ErrorFix {
+  /** As on a button: `Keep "gate" Whole`. */
+  readonly title: string;
+  readonly change: RecipeChange;
+}
+
 /** What crosses a process boundary instead of an `Error` object. */
 export interface ErrorData {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string;
+  /** The one to try first comes first; left out where there are none. */
+  readonly fixes?: readonly ErrorFix[];
 }
 
 /** The one error class: says what happened (`message`), what to do (`hint`), and which failure it is (`code`). */
 export class QuantscopeError extends Error {
   readonly code: ErrorCode;
   readonly hint: string;
+  readonly fixes: readonly ErrorFix[];
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { hint?: string; fixes?: readonly ErrorFix[]; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'QuantscopeError';
     this.code = code;
     this.hint = options.hint ?? ERROR_CODES[code].hint;
+    this.fixes = options.fixes ?? [];
   }
 
   get exit(): ExitStatus {
@@ -137,11 +154,12 @@ export class QuantscopeError extends Error {
   }
 
   toData(): ErrorData {
-    return { code: this.code, message: this.message, hint: this.hint };
+    const { code, message, hint, fixes } = this;
+    return { code, message, hint, ...(fixes.length === 0 ? {} : { fixes }) };
   }
 
-  static fromData(data: ErrorData): QuantscopeError {
-    return new QuantscopeError(data.code, data.message, { hint: data.hint });
+  static fromData({ code, message, hint, fixes = [] }: ErrorData): QuantscopeError {
+    return new QuantscopeError(code, message, { hint, fixes });
   }
 }
 

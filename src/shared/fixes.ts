@@ -3,7 +3,8 @@
  * in the editor is the same edit of the recipe (`recipeEdit.ts`).
  */
 
-import type { ActivationType, BackendId, LayerOverride, ObserverId, Preprocess } from './recipe';
+import type { ActivationType, BackendId, LayerOverride, Mode, ObserverId, Preprocess } from './recipe';
+import type { TorchMode } from './recipeValues';
 
 /** What a fix changes in the recipe. */
 export type RecipeChange =
@@ -23,6 +24,9 @@ export type RecipeChange =
   | { readonly kind: 'split'; readonly concat: string }
   /** Adds the path of a PyTorch module to those that an equal one takes the place of. */
   | { readonly kind: 'twin'; readonly module: string }
+  /** Adds paths of PyTorch modules to those that a trace does not open. */
+  | { readonly kind: 'leaves'; readonly modules: readonly string[] }
+  | { readonly kind: 'mode'; readonly mode: Mode | TorchMode }
   | { readonly kind: 'opset'; readonly opset: 'auto' | number }
   /** The whole block. */
   | { readonly kind: 'preprocess'; readonly preprocess: Preprocess };

@@ -137,6 +137,18 @@ const CASES: readonly (readonly [name: string, before: string, change: RecipeCha
     'model: n.py:net\ntorch:\n  twins: [features.1, features.4] # one slope\n',
   ],
   [
+    'modules that a trace does not open, beside others',
+    'model: n.py:net\ntorch: { leaves: [gates.0] }\n',
+    { kind: 'leaves', modules: ['gates.0', 'gates.1'] },
+    'model: n.py:net\ntorch: { leaves: [gates.0, gates.1] }\n',
+  ],
+  [
+    'a mode where none was named',
+    'framework: torch\nmodel: n.py:net # ours\n',
+    { kind: 'mode', mode: 'eager' },
+    'framework: torch\nmodel: n.py:net # ours\nmode: eager\n',
+  ],
+  [
     'a block of text is replaced by one line',
     'model: m\nlayers:\n  - because: |\n      long\n      text\n    select: a\n    quantize: false\n',
     excludeA,

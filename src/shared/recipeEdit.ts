@@ -83,18 +83,14 @@ export function changeRecipe(recipe: Keyed, change: RecipeChange): Keyed {
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), equalize: change.enabled });
     case 'smooth':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), smooth: change.strength });
-    case 'split': {
-      const normalize = keyed(recipe['normalize']);
-      const names = listOf(normalize['split']);
-      if (names.includes(change.concat)) return recipe;
-      return put(recipe, 'normalize', { ...normalize, split: [...names, change.concat] });
-    }
-    case 'twin': {
-      const torch = keyed(recipe['torch']);
-      const paths = listOf(torch['twins']);
-      if (paths.includes(change.module)) return recipe;
-      return put(recipe, 'torch', { ...torch, twins: [...paths, change.module] });
-    }
+    case 'split':
+      return withListed(recipe, 'normalize', 'split', [change.concat]);
+    case 'twin':
+      return withListed(recipe, 'torch', 'twins', [change.module]);
+    case 'leaves':
+      return withListed(recipe, 'torch', 'leaves', change.modules);
+    case 'mode':
+      return put(recipe, 'mode', change.mode);
     case 'opset':
       return put(recipe, 'normalize', { ...keyed(recipe['normalize']), opset: change.opset });
     case 'preprocess':
@@ -111,6 +107,14 @@ function withOverride(recipe: Keyed, override: Keyed): Keyed {
     keyed(layers[index]),
   );
   return put(recipe, 'layers', index < 0 ? [...layers, changed] : layers.with(index, changed));
+}
+
+/** Adds what is not there yet to a list inside a block. */
+function withListed(recipe: Keyed, block: string, key: string, values: readonly string[]): Keyed {
+  const inside = keyed(recipe[block]);
+  const listed = listOf(inside[key]);
+  const added = values.filter((value) => !listed.includes(value));
+  return added.length === 0 ? recipe : put(recipe, block, { ...inside, [key]: [...listed, ...added] });
 }
 
 /** A bare type is short for a block with a type. */

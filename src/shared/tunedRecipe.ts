@@ -37,6 +37,8 @@ const BLOCKS: Readonly<Record<RecipeChange['kind'], string | undefined>> = {
   smooth: 'normalize',
   split: 'normalize',
   twin: 'torch',
+  leaves: 'torch',
+  mode: 'mode',
   opset: 'normalize',
   preprocess: 'preprocess',
 };

@@ -21,6 +21,10 @@ export function changeText(change: RecipeChange): string {
       return `${change.concat} split by its inputs`;
     case 'twin':
       return `${change.module} by an equal module`;
+    case 'leaves':
+      return `${plural(change.modules.length, 'module')} kept whole`;
+    case 'mode':
+      return `mode ${change.mode}`;
     case 'activations':
       return `${change.type} activations`;
     case 'backend':

@@ -111,6 +111,8 @@ export interface ViewRequests {
   select: { params: OfAny; result: null };
   /** Applies the fix with this key, of the layer or of the model. */
   fix: { params: OfAny & { readonly key: string }; result: null };
+  /** Applies the fix with this key of those that the failure offers. */
+  repair: { params: { readonly key: string }; result: null };
   /** Tries the fixes of the layer, or those of the model and of the layers to blame. */
   price: { params: OfAny; result: null };
   /** Opens the sample that a cause names, by the position of the cause. */
@@ -156,6 +158,7 @@ export const TIMEOUT_MS: Readonly<Record<ViewMethod, number>> = {
   measurements: 120_000,
   select: 20_000,
   fix: Infinity,
+  repair: Infinity,
   price: Infinity,
   openSample: Infinity,
   source: 20_000,
@@ -182,6 +185,7 @@ const CHECKS: Readonly<Record<ViewMethod, Check>> = {
   measurements: isLayer,
   select: isAny,
   fix: (params) => isAny(params) && isText(params['key']),
+  repair: ({ key }) => isText(key),
   price: isAny,
   openSample: (params) => isAny(params) && isIndex(params['cause']),
   source: (params) => isLayer(params) && isOneOf(params['kind'], SOURCE_KINDS),

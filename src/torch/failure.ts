@@ -1,7 +1,7 @@
 /** Exceptions of Python as errors of ours: what happened, in which line of the user's, under which key of the recipe. */
 
 import * as path from 'node:path';
-import { QuantscopeError, type ErrorCode } from '../shared/errors';
+import { QuantscopeError, type ErrorCode, type ErrorFix } from '../shared/errors';
 import type { Failure } from './protocol';
 
 /** What the worker knows to be wrong, as opposed to what was raised. */
@@ -25,10 +25,7 @@ const KINDS: Readonly<Record<string, { readonly code: ErrorCode; readonly hint?:
   weights: { code: 'plan-impossible' },
   data: { code: 'data-empty' },
   engine: { code: 'backend-unknown', hint: 'Choose one of the engines that this build of torch has.' },
-  untraceable: {
-    code: 'torch-failed',
-    hint: 'Name the module with the control flow under `torch: { leaves: […] }` to keep it whole and in float, use `mode: eager` with stubs, or export the model to ONNX.',
-  },
+  untraceable: { code: 'torch-failed', hint: 'Export the model to ONNX, and quantize that.' },
   stubs: { code: 'plan-impossible' },
   torchao: {
     code: 'torch-missing',
@@ -36,15 +33,49 @@ const KINDS: Readonly<Record<string, { readonly code: ErrorCode; readonly hint?:
   },
 };
 
-export function failureError({ kind, message, where, frames, traceback }: Failure): QuantscopeError {
+export function failureError({ kind, message, where, facts, frames, traceback }: Failure): QuantscopeError {
   const known = KINDS[kind];
+  const remedies = facts === null ? [] : untraceableRemedies(facts);
   const key = where === null ? '' : `\`${where}\`: `;
   const places = frames.slice(-3).map((frame) => `  ${path.basename(frame.file)}:${frame.line} in ${frame.function}`);
   const text = [`${key}${sentence(message)}`, ...places].join('\n');
+  const hint = remedies.length === 0 ? known?.hint : sentence(remedies.map(({ advice }) => advice).join(', or '));
   return new QuantscopeError(known?.code ?? 'torch-failed', text, {
-    ...(known?.hint === undefined ? {} : { hint: known.hint }),
+    ...(hint === undefined ? {} : { hint }),
+    fixes: remedies.map(({ title, change }) => ({ title, change })),
     cause: new Error(traceback),
   });
+}
+
+interface TorchRemedy extends ErrorFix {
+  /** The same for somebody who edits the recipe by hand. */
+  readonly advice: string;
+}
+
+function untraceableRemedies({ leaves, stubs }: NonNullable<Failure['facts']>): TorchRemedy[] {
+  const [first, ...others] = leaves;
+  const whole = others.length === 0 ? `"${first}"` : `${leaves.length} modules`;
+  const paths = leaves.map((path) => JSON.stringify(path)).join(', ');
+  return [
+    ...(stubs
+      ? [
+          {
+            title: 'Quantize in Eager Mode',
+            advice: 'use `mode: eager`, which needs no trace and finds the stubs of this model',
+            change: { kind: 'mode', mode: 'eager' } as const,
+          },
+        ]
+      : []),
+    ...(first === undefined
+      ? []
+      : [
+          {
+            title: `Keep ${whole} Whole`,
+            advice: `keep what branches whole and in float, \`torch: { leaves: [${paths}] }\``,
+            change: { kind: 'leaves', modules: leaves } as const,
+          },
+        ]),
+  ];
 }
 
 function sentence(message: string): string {

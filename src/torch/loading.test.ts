@@ -97,10 +97,38 @@ torch.save(gone.Net(), "orphan.pt")`;
   });
 
   test('that cannot be traced is quantized around the module that branches', async () => {
-    const failure = { code: 'torch-failed', hint: /`torch: \{ leaves: \[…\] \}`.*`mode: eager`.*ONNX/u };
+    const failure = {
+      code: 'torch-failed',
+      hint: 'Keep what branches whole and in float, `torch: { leaves: ["2"] }`.',
+      fixes: [{ title: 'Keep "2" Whole', change: { kind: 'leaves', modules: ['2'] } }],
+    };
     await assert.rejects(quantize('branching', 'static', 'images.npy'), failure);
     const report = await quantize('branching', 'static', 'images.npy', { torch: { leaves: ['2'] } });
     assert.deepEqual(statusOf(report), { 0: 'quantized', 2: 'fallback', 3: 'quantized' });
     assert.ok(reproduces(report, IMAGES));
+  });
+
+  test('that branches in several modules of a kind is traced around all of them, or goes to eager mode', async () => {
+    const modules = ['gates.0', 'gates.1'];
+    const fixes = [
+      { title: 'Quantize in Eager Mode', change: { kind: 'mode', mode: 'eager' } },
+      { title: 'Keep 2 modules Whole', change: { kind: 'leaves', modules } },
+    ];
+    await assert.rejects(quantize('gated', 'static', 'images.npy'), { code: 'torch-failed', fixes });
+    const around = await quantize('gated', 'static', 'images.npy', { torch: { leaves: modules } });
+    const expected = { conv: 'quantized', 'gates.0': 'fallback', 'gates.1': 'fallback', head: 'quantized' };
+    assert.deepEqual(statusOf(around), expected);
+    const eager = await quantize('gated', 'eager', 'images.npy');
+    const all = Object.fromEntries(Object.keys(expected).map((name) => [name, 'quantized']));
+    assert.deepEqual(statusOf(eager), all);
+    assert.ok(reproduces(eager, IMAGES));
+  });
+
+  test('that branches itself can only be moved to ONNX', async () => {
+    await assert.rejects(quantize('alone', 'static', 'images.npy'), {
+      code: 'torch-failed',
+      hint: 'Export the model to ONNX, and quantize that.',
+      fixes: [],
+    });
   });
 });

@@ -12,6 +12,8 @@ export const failureSchema = z.object({
   message: z.string(),
   /** The key of the recipe that is to blame. */
   where: z.string().nullable(),
+  /** Of a model that cannot be traced: the modules that it can be traced around, and whether it has stubs. */
+  facts: z.object({ leaves: z.array(z.string()), stubs: z.boolean() }).nullable(),
   /** In the user's files, outermost first. */
   frames: z.array(frame),
   traceback: z.string(),

@@ -1,6 +1,7 @@
 /** Between header and numbers: what runs, what failed, what is out of date. And what stands where no report is. */
 
-import { plural, printable } from '../../src/shared/format';
+import { plural, printable, printableLines } from '../../src/shared/format';
+import { changeKey } from '../../src/shared/fixes';
 import type { ErrorData } from '../../src/shared/errors';
 import type { ViewState } from '../../src/shared/viewProtocol';
 import { fill, h, type Child } from './dom';
@@ -9,12 +10,17 @@ import type { AppState, AppStore } from './state';
 
 const MOST_WARNINGS = 5;
 
+interface BannerActions extends Pick<HeaderActions, 'act'> {
+  /** Applies the fix with this key of those that the failure offers. */
+  readonly repair: (key: string) => void;
+}
+
 export class Banners {
   readonly element = h('div', { class: 'banners' });
   /** Whether the warnings are unfolded, which they stay when they are drawn anew. */
   #unfolded = false;
 
-  constructor(store: AppStore, actions: Pick<HeaderActions, 'act'>) {
+  constructor(store: AppStore, actions: BannerActions) {
     const draw = ({ host, notice }: AppState): void => {
       fill(
         this.element,
@@ -25,7 +31,7 @@ export class Banners {
     store.on(['host', 'notice'], draw);
   }
 
-  #of(host: ViewState, warnings: readonly string[], actions: Pick<HeaderActions, 'act'>): Child[] {
+  #of(host: ViewState, warnings: readonly string[], actions: BannerActions): Child[] {
     const { job, failure, stale, obstacle } = host;
     if (job !== null) {
       return [
@@ -44,7 +50,13 @@ export class Banners {
         : h(
             'div',
             { class: 'banner failed', role: 'alert' },
-            h('span', { class: 'grow' }, h('b', { text: printable(failure.message) }), ` ${printable(failure.hint)}`),
+            h(
+              'span',
+              { class: 'grow' },
+              h('b', { class: 'lines', text: printableLines(failure.message) }),
+              ` ${printable(failure.hint)}`,
+            ),
+            ...fixButtons(failure, actions),
             actionButton('Show log', 'showLog', actions),
           ),
       stale.length === 0
@@ -84,7 +96,7 @@ export class Banners {
 export class Placeholder {
   readonly element = h('main', { class: 'placeholder' });
 
-  constructor(store: AppStore, actions: Pick<HeaderActions, 'act'>) {
+  constructor(store: AppStore, actions: BannerActions) {
     store.on(['host', 'lost'], ({ host, lost }) => {
       fill(this.element, ...placeholder(host, lost, actions));
     });
@@ -92,7 +104,7 @@ export class Placeholder {
   }
 }
 
-function placeholder(host: ViewState | null, lost: ErrorData | null, actions: Pick<HeaderActions, 'act'>): Child[] {
+function placeholder(host: ViewState | null, lost: ErrorData | null, actions: BannerActions): Child[] {
   if (lost !== null) return failed('The layer view lost its connection', lost, actions);
   if (host === null) return [h('p', { class: 'loading', role: 'status', text: 'Reading the report…' })];
   const { job, obstacle, content, failure } = host;
@@ -119,19 +131,36 @@ function placeholder(host: ViewState | null, lost: ErrorData | null, actions: Pi
   ];
 }
 
-function obstacleElement(obstacle: string, actions: Pick<HeaderActions, 'act'>): HTMLElement {
+function obstacleElement(obstacle: string, actions: BannerActions): HTMLElement {
   return h('p', { class: 'hint' }, `${obstacle} `, actionButton('Manage workspace trust', 'trust', actions));
 }
 
-function failed(title: string, { message, hint, code }: ErrorData, actions: Pick<HeaderActions, 'act'>): Child[] {
+function fixButtons({ fixes = [] }: ErrorData, { repair }: BannerActions): HTMLElement[] {
+  return fixes.map(({ title, change }, index) =>
+    h('button', {
+      type: 'button',
+      class: index === 0 ? 'button primary' : 'button',
+      text: printable(title),
+      'data-key': `repair-${index}`,
+      onclick: () => {
+        repair(changeKey(change));
+      },
+    }),
+  );
+}
+
+function failed(title: string, error: ErrorData, actions: BannerActions): Child[] {
+  const { message, hint, code } = error;
+  const buttons = fixButtons(error, actions);
   return [
     h('h2', { class: 'failed', text: title }),
-    h('p', { role: 'alert', text: printable(message) }),
+    h('p', { class: 'lines', role: 'alert', text: printableLines(message) }),
     h('p', { text: printable(hint) }),
     h(
       'div',
       { class: 'actions' },
-      actionButton('Try again', 'retry', actions, { primary: true }),
+      ...buttons,
+      actionButton('Try again', 'retry', actions, { primary: buttons.length === 0 }),
       actionButton('Show log', 'showLog', actions),
     ),
     h('p', { class: 'hint code', text: code }),

@@ -100,6 +100,10 @@ function fix(layer: number | null, key: string): void {
   if (report !== null) attempt(connection.request('fix', { report, layer, key }));
 }
 
+function repair(key: string): void {
+  attempt(connection.request('repair', { key }));
+}
+
 function price(layer: number | null): void {
   const { report } = store.state;
   if (report !== null) attempt(connection.request('price', { report, layer }));
@@ -137,6 +141,7 @@ const actions = {
   pin,
   preview,
   fix,
+  repair,
   price,
   stopPrices: (): void => act('stopPrices'),
   openSample,

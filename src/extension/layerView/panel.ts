@@ -209,6 +209,13 @@ export class LayerPanel implements vscode.Disposable {
       await execute('quantscope.applyFix', this.#entry.recipe, chosen.change);
       return null;
     },
+    repair: async ({ key }) => {
+      const fixes = this.#services.jobs.failure(this.#entry)?.fixes ?? [];
+      const chosen = fixes.find(({ change }) => changeKey(change) === key);
+      if (chosen === undefined) throw new QuantscopeError('internal', `The failure has no fix "${key}".`);
+      await execute('quantscope.applyFix', this.#entry.recipe, chosen.change);
+      return null;
+    },
     price: async ({ report: id, layer }) => {
       const { report } = this.#find(id);
       await measurePrices(this.#services, this.#entry, nameAt(report, layer) ?? undefined);

@@ -16,6 +16,7 @@ from failures import During, Failure
 from layers import find_layers
 from prepare import Changes, Prepared
 from qconfigs import changed, global_mapping
+from tracing import Innermost, has_stubs, trace_around
 
 _FIX_INPUT = "put a torch.ao.quantization.QuantStub before it"
 _FIX_FLOAT = (
@@ -23,18 +24,23 @@ _FIX_FLOAT = (
 )
 
 
-class _Tracer(fx.Tracer):
+class _Tracer(Innermost, fx.Tracer):
     record_stack_traces = True
+
+    def __init__(self, leaves):
+        super().__init__()
+        self._leaves = leaves
 
     def is_leaf_module(self, module, path):
         kind = type(module)
-        return kind.__module__.startswith(("torch.nn.", "torch.ao.")) and kind not in (nn.Sequential, QuantWrapper)
+        is_torch = kind.__module__.startswith(("torch.nn.", "torch.ao."))
+        return path in self._leaves or (is_torch and kind not in (nn.Sequential, QuantWrapper))
 
 
 def _traced(module):
-    tracer = _Tracer()
+    """For the report alone: what cannot be traced is converted all the same, and shown as one layer."""
     try:
-        graph = tracer.trace(module)
+        tracer, graph, _ = trace_around(module, _Tracer, [])
     except Exception as error:
         raise Failure("untraceable", f"The model cannot be traced for its report: {str(error).strip()}", "model") from error
     scopes = {name: scope[0] for name, scope in getattr(tracer, "node_name_to_scope", {}).items()}
@@ -74,7 +80,7 @@ def observed_eager(module, qconfig, own, islands):
 
 def prepare_eager(model, options, example, built):
     """`options`: backend, settings, overrides. The model's own `fuse_model` is called where it has one."""
-    if not any(isinstance(part, (QuantStub, QuantWrapper)) for part in model.modules()):
+    if not has_stubs(model):
         raise Failure(
             "stubs",
             "the model has no QuantStub: eager mode quantizes what stands between QuantStub and DeQuantStub; "

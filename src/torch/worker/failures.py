@@ -6,12 +6,14 @@ import traceback
 
 
 class Failure(Exception):
-    """`kind` is one that the driver knows; `where` is the key of the recipe that is to blame."""
+    """`kind` is one that the driver knows; `where` is the key of the recipe that is to blame; `facts` are what a fix of
+    this kind needs to know."""
 
-    def __init__(self, kind, message, where=None):
+    def __init__(self, kind, message, where=None, facts=None):
         super().__init__(message)
         self.kind = kind
         self.where = where
+        self.facts = facts
 
 
 class During:
@@ -48,6 +50,7 @@ def to_message(error):
         "kind": error.kind if isinstance(error, Failure) else "raised",
         "message": str(error) if isinstance(error, Failure) else describe(error),
         "where": getattr(error, "where", None),
+        "facts": getattr(error, "facts", None),
         "frames": frames,
         "traceback": "".join(traceback.format_exception(type(error), error, error.__traceback__)),
     }

@@ -8,9 +8,10 @@ from torch.ao.quantization import quantize_fx
 from torch.ao.quantization.fx.custom_config import PrepareCustomConfig
 from torch.ao.quantization.quantize_fx import prepare_fx, prepare_qat_fx
 
-from failures import During, Failure
+from failures import During
 from layers import KeepFloat, find_layers, hide_from_lowering
 from qconfigs import changed, dynamic_mapping, global_mapping
+from tracing import Innermost, untraceable
 
 
 class Prepared:
@@ -61,14 +62,21 @@ def prepare(model, example, options, built):
     return Prepared(observed, find_layers(traced, scopes, _nodes(observed), built), changes)
 
 
+class _Tracer(Innermost, quantize_fx.QuantizationTracer):
+    record_stack_traces = True
+
+
+def _tracer(leaves):
+    return _Tracer(list(leaves), [])
+
+
 def trace(module, leaves):
     """The graph of the model as FX mode sees it, modules of `leaves` (paths) unopened; and the scope of every node."""
-    tracer = quantize_fx.QuantizationTracer(list(leaves), [])
-    tracer.record_stack_traces = True
+    tracer = _tracer(leaves)
     try:
         graph = tracer.trace(module)
     except Exception as error:
-        raise Failure("untraceable", f"FX cannot trace the model: {str(error).strip()}", "model") from error
+        raise untraceable(module, _tracer, leaves, error) from error
     scopes = {name: scope[0] for name, scope in tracer.node_name_to_scope.items()}
     return fx.GraphModule(module, graph), scopes
 

@@ -233,3 +233,55 @@ test('in a restricted workspace nothing of a Python file is run', async () => {
   assert.ok(!items.includes('Quantscope'), items.join());
   await window.close();
 });
+
+const BRANCHING = `
+import torch
+from torch import nn
+
+
+class Gate(nn.Module):
+    def forward(self, x):
+        return x * 2 if bool(x.mean() > 0) else x
+
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 8, 3), Gate(), nn.Conv2d(8, 4, 3)).eval()
+`;
+
+test('a model that cannot be traced is kept whole where it branches, by a button', { skip: reason }, async () => {
+  const recipe = `framework: torch
+model: gated.py:build # ours
+calibration:
+  data: synthetic
+torch:
+  inputs: [[1, 3, 16, 16]]
+`;
+  const folder = vscode.workspace({ 'gated.py': BRANCHING, 'gated.quant.yaml': recipe });
+  const window = await vscode.open({ folder, settings });
+  const failure = /FX cannot trace the model.*leaves/s;
+  await window.explorerContextMenu('gated.quant.yaml', ['Quantscope', 'Quantize…']);
+  await window.press(failure, 'Keep "1" Whole');
+  await window.notification('gated.quant.yaml has changed').waitFor();
+  const written = fs.readFileSync(path.join(folder, 'gated.quant.yaml'), 'utf8');
+  assert.equal(written, `${recipe}  leaves: ["1"]\n`);
+
+  // The layer view offers the same. It goes on where the first button was let go.
+  fs.writeFileSync(path.join(folder, 'gated.quant.yaml'), recipe);
+  await window.runCommand('Quantscope: Open Layer View');
+  const view = window.webview();
+  await view.getByText('gated.py could not be quantized').waitFor();
+  await view.getByRole('button', { name: 'Keep "1" Whole' }).click();
+  await window.press('gated.quant.yaml has changed', 'Run Again');
+  await view.locator('.grid .row[data-layer]').first().waitFor({ timeout: RUN_MS });
+  const { layers } = JSON.parse(fs.readFileSync(path.join(folder, 'gated.torch.quant/report.json'), 'utf8')) as Report;
+  assert.deepEqual(
+    layers.map(({ name, status }) => [name, status]),
+    [
+      ['0', 'quantized'],
+      ['1', 'fallback'],
+      ['2', 'quantized'],
+    ],
+  );
+  await window.close();
+});
