@@ -134,7 +134,10 @@ export const layerOverrideSchema = z.strictObject({
   select: z
     .string()
     .min(1)
-    .refine((select) => !select.startsWith(REGEX) || regexOf(select) !== undefined, 'it is no regular expression')
+    .refine(
+      (select) => !select.startsWith(REGEX) || regexOf(select) !== undefined,
+      'it is no regular expression, or repeats a group that itself repeats or branches, which may take for ever',
+    )
     .describe('Exact name, glob, `scope:path`, `op:Type` or `regex:part of a name`.'),
   quantize: z.boolean().optional().describe('false keeps the layer in float.'),
   activations: z
