@@ -63,7 +63,15 @@ function handlersOf(subject: Subject): ViewHandlers {
     rows: ({ start }) => rowPage(subject, start),
     layer: ({ layer }) => layerFacts(subject, layer),
     measurements: ({ layer }) => ({ layer, activations: [], weights: [], notes: [] }),
-    ...{ select: nothing, fix: nothing, price: nothing, openSample: nothing, act: nothing, source: nothing },
+    ...{
+      select: nothing,
+      fix: nothing,
+      repair: nothing,
+      price: nothing,
+      openSample: nothing,
+      act: nothing,
+      source: nothing,
+    },
     save: () => false,
   };
 }
