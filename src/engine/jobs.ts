@@ -11,6 +11,7 @@ import { tune } from '../core/tune/tune';
 import { benchmarkTorch, isTorchBenchmark } from '../torch/benchmark';
 import { inspectTorch } from '../torch/inspect';
 import { quantizeTorch } from '../torch/quantize';
+import { exportOnnx } from '../torch/toOnnx';
 import type { Handlers } from './server';
 
 const details = new DetailsReader();
@@ -30,4 +31,5 @@ export const JOBS: Handlers = {
         context.onProgress({ stage: 'tune', done: tuning.points.length, total: tuning.trials, tuning });
       },
     }),
+  exportOnnx,
 };

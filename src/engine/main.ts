@@ -43,6 +43,7 @@ const handlers: Handlers = {
   culprits: lazily('culprits'),
   prices: lazily('prices'),
   tune: lazily('tune'),
+  exportOnnx: lazily('exportOnnx'),
 };
 
 const connection = createMessageConnection(new IPCMessageReader(process), new IPCMessageWriter(process));

@@ -9,6 +9,7 @@ import type { DetailsInput, LayerDetails } from './details';
 import { ERROR_CODES, QuantscopeError, toQuantscopeError, type ErrorData } from './errors';
 import type { EvaluateInput, Evaluation } from './evaluation';
 import type { Inspection } from './inspection';
+import type { OnnxExport, OnnxExportInput } from './onnxExport';
 import type { Prices, PricesInput } from './price';
 import type { Progress } from './progress';
 import type { BackendId, Recipe } from './recipe';
@@ -47,6 +48,7 @@ export interface Jobs {
   culprits: { input: CulpritsInput; output: Culprits };
   prices: { input: PricesInput; output: Prices };
   tune: { input: TuneInput; output: Tuning };
+  exportOnnx: { input: OnnxExportInput; output: OnnxExport };
 }
 export type JobName = keyof Jobs;
 export const JOB_NAMES = [
@@ -58,6 +60,7 @@ export const JOB_NAMES = [
   'culprits',
   'prices',
   'tune',
+  'exportOnnx',
 ] as const satisfies readonly JobName[];
 
 /** What every job may be told besides its own input. */

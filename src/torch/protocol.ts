@@ -86,6 +86,13 @@ export const convertedSchema = z.object({ bytes: z.number() });
 
 /** What hindered the export to ONNX; `null` where it was written. */
 export const exportedSchema = z.object({ problem: z.string().nullable() });
+export const floatExportedSchema = exportedSchema.extend({
+  /** The package without which torch's exporter does not work. */
+  missing: z.string().nullable(),
+  /** What the trace took from its sample for good: the way of a condition, or a value. */
+  fixed: z.array(z.object({ kind: z.enum(['branch', 'value']), file: z.string(), line: z.number() })),
+});
+export type FloatExported = z.infer<typeof floatExportedSchema>;
 
 const error = z.object({
   sqnr: ratio,

@@ -9,7 +9,8 @@ import { loadedSchema, ranEventSchema, type Check, type Loaded, type Scores } fr
 import { engineToUse, type Settings } from './settings';
 import { TorchWorker } from './worker';
 
-const SAMPLES = 4;
+/** So many samples tell whether a written model computes what it did before. */
+export const VERIFIED_SAMPLES = 4;
 
 /**
  * Warnings where the two differ.
@@ -52,7 +53,8 @@ export async function verifySaved(
   }
 }
 
-async function outputsOf(
+/** The first output of a model for a few samples, by their ids. */
+export async function outputsOf(
   worker: TorchWorker,
   model: 'int8' | 'loaded',
   dataset: Dataset,
@@ -62,7 +64,7 @@ async function outputsOf(
   await worker.ask(z.unknown(), {
     method: 'run',
     params: { model },
-    samples: firstOf(dataset, SAMPLES, signal),
+    samples: firstOf(dataset, VERIFIED_SAMPLES, signal),
     onEvent: (event) => {
       if (event.event !== 'ran') return;
       const { sample, output } = ranEventSchema.parse(event);

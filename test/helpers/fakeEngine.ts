@@ -72,6 +72,7 @@ const handlers: Handlers = {
   culprits: ({ report }, context) => fake(report, context),
   prices: ({ report }, context) => fake(report, context),
   tune: ({ recipe }, context) => fake(recipe.model, context),
+  exportOnnx: ({ recipe }, context) => fake(recipe.model, context),
   benchmark: ({ models }, context): Promise<Benchmark> => fake(models.join(), context),
 };
 

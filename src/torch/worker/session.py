@@ -6,6 +6,7 @@ import time
 import torch
 
 from environment import saturating_engines, use_engine
+from export import export_float
 from failures import During, Failure
 from loaders import loader_rows
 from loading import guess_inputs, load_model, load_object
@@ -140,6 +141,16 @@ class Session:
 
     def do_export(self, path):
         return {"problem": self._way.export(path)}
+
+    def do_export_float(self, path):
+        """Writes the loaded model to `path`, traced on the one sample that follows."""
+        example = next((inputs for _, inputs in list(self._samples(None, 1))), None)
+        if example is None:
+            raise Failure("data", "no sample came for the example input", "calibration.data")
+        # A model that fails by itself says where; the exporter would not.
+        with torch.no_grad(), During("model", "The model"):
+            self._loaded.module(*copied(example))
+        return export_float(self._loaded.module, copied(example), self._inputs, path)
 
     def do_run(self, model):
         """Sends the first output of the loaded or the converted model for every sample."""
