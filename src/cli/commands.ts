@@ -5,6 +5,7 @@ import { benchmark } from './commands/benchmark';
 import { compare } from './commands/compare';
 import { culprits } from './commands/culprits';
 import { evaluate } from './commands/evaluate';
+import { exportToOnnx } from './commands/export';
 import { fixes } from './commands/fixes';
 import { init } from './commands/init';
 import { inspect } from './commands/inspect';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   init,
   quantize,
   run,
+  exportToOnnx,
   layers,
   culprits,
   compare,
