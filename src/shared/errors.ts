@@ -97,6 +97,7 @@ export const ERROR_CODES = {
     exit: EXIT.badInput,
     hint: 'Install torch 1.13 or newer into a `.venv` beside the recipe, or name the interpreter as `torch: { python: … }`.',
   },
+  'torch-untraceable': { exit: EXIT.badInput, hint: 'Export the model to ONNX, and quantize that.' },
   'torch-failed': { exit: EXIT.badInput, hint: 'Python raised an exception; the message names the line.' },
   'torch-crashed': {
     exit: EXIT.engineFailure,

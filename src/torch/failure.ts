@@ -25,7 +25,7 @@ const KINDS: Readonly<Record<string, { readonly code: ErrorCode; readonly hint?:
   weights: { code: 'plan-impossible' },
   data: { code: 'data-empty' },
   engine: { code: 'backend-unknown', hint: 'Choose one of the engines that this build of torch has.' },
-  untraceable: { code: 'torch-failed', hint: 'Export the model to ONNX, and quantize that.' },
+  untraceable: { code: 'torch-untraceable' },
   stubs: { code: 'plan-impossible' },
   torchao: {
     code: 'torch-missing',
@@ -39,13 +39,17 @@ export function failureError({ kind, message, where, facts, frames, traceback }:
   const key = where === null ? '' : `\`${where}\`: `;
   const places = frames.slice(-3).map((frame) => `  ${path.basename(frame.file)}:${frame.line} in ${frame.function}`);
   const text = [`${key}${sentence(message)}`, ...places].join('\n');
-  const hint = remedies.length === 0 ? known?.hint : sentence(remedies.map(({ advice }) => advice).join(', or '));
+  const advice = [...remedies.map((remedy) => remedy.advice), ELSEWHERE].join(', or ');
+  const hint = remedies.length === 0 ? known?.hint : sentence(advice);
   return new QuantscopeError(known?.code ?? 'torch-failed', text, {
     ...(hint === undefined ? {} : { hint }),
     fixes: remedies.map(({ title, change }) => ({ title, change })),
     cause: new Error(traceback),
   });
 }
+
+/** What helps where nothing in the recipe does. */
+const ELSEWHERE = 'export the model to ONNX with `quantscope export`';
 
 interface TorchRemedy extends ErrorFix {
   /** The same for somebody who edits the recipe by hand. */

@@ -98,8 +98,8 @@ torch.save(gone.Net(), "orphan.pt")`;
 
   test('that cannot be traced is quantized around the module that branches', async () => {
     const failure = {
-      code: 'torch-failed',
-      hint: 'Keep what branches whole and in float, `torch: { leaves: ["2"] }`.',
+      code: 'torch-untraceable',
+      hint: 'Keep what branches whole and in float, `torch: { leaves: ["2"] }`, or export the model to ONNX with `quantscope export`.',
       fixes: [{ title: 'Keep "2" Whole', change: { kind: 'leaves', modules: ['2'] } }],
     };
     await assert.rejects(quantize('branching', 'static', 'images.npy'), failure);
@@ -114,7 +114,7 @@ torch.save(gone.Net(), "orphan.pt")`;
       { title: 'Quantize in Eager Mode', change: { kind: 'mode', mode: 'eager' } },
       { title: 'Keep 2 modules Whole', change: { kind: 'leaves', modules } },
     ];
-    await assert.rejects(quantize('gated', 'static', 'images.npy'), { code: 'torch-failed', fixes });
+    await assert.rejects(quantize('gated', 'static', 'images.npy'), { code: 'torch-untraceable', fixes });
     const around = await quantize('gated', 'static', 'images.npy', { torch: { leaves: modules } });
     const expected = { conv: 'quantized', 'gates.0': 'fallback', 'gates.1': 'fallback', head: 'quantized' };
     assert.deepEqual(statusOf(around), expected);
@@ -126,7 +126,7 @@ torch.save(gone.Net(), "orphan.pt")`;
 
   test('that branches itself can only be moved to ONNX', async () => {
     await assert.rejects(quantize('alone', 'static', 'images.npy'), {
-      code: 'torch-failed',
+      code: 'torch-untraceable',
       hint: 'Export the model to ONNX, and quantize that.',
       fixes: [],
     });

@@ -22,7 +22,7 @@ export interface Preparation {
 
 /**
  * Overrides name layers, and which layers there are is known only once the model was prepared.
- * @throws `selector-unmatched`; `torch-failed` for a model that cannot be traced
+ * @throws `selector-unmatched`; `torch-untraceable`
  */
 export async function prepareModel(
   worker: TorchWorker,
