@@ -3,6 +3,7 @@
 import type { ErrorCode, ErrorData } from '../shared/errors';
 
 export const REMEDIES = [
+  'exportOnnx',
   'openRecipe',
   'selectPython',
   'installTorch',
@@ -13,6 +14,7 @@ export const REMEDIES = [
 export type Remedy = (typeof REMEDIES)[number];
 
 export const REMEDY_TITLES: Readonly<Record<Remedy, string>> = {
+  exportOnnx: 'Export to ONNX',
   openRecipe: 'Open Recipe',
   selectPython: 'Select Interpreter',
   installTorch: 'Install in Terminal',
@@ -43,12 +45,14 @@ const IN_LOG: ReadonlySet<ErrorCode> = new Set([
   'runtime-failed',
   'runtime-rejected',
   'torch-failed',
+  'torch-untraceable',
   'torch-crashed',
   'internal',
 ]);
 
 export function remediesFor({ code, hint }: ErrorData, hasRecipe: boolean): Remedy[] {
   return [
+    ...(hasRecipe && code === 'torch-untraceable' ? (['exportOnnx'] as const) : []),
     ...(hasRecipe && IN_RECIPE.has(code) ? (['openRecipe'] as const) : []),
     ...(code === 'torch-missing' ? (['selectPython'] as const) : []),
     ...(installCommand(hint) === undefined ? [] : (['installTorch'] as const)),
@@ -71,6 +75,9 @@ const EDITOR_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   'out-of-memory': 'Lower the memory cap in the settings, or the number of samples in the recipe.',
 };
 
+/** By which command a hint would have it done, where a button does it. */
+const IN_TERMINAL = / with `quantscope \w+`/;
+
 /** Lines of a message that a notification shows before it says that there are more. */
 const MOST_LINES = 2;
 
@@ -80,7 +87,7 @@ export function failureText({ code, message, hint }: ErrorData): string {
   const more = lines.length - MOST_LINES;
   const shown = lines.slice(0, MOST_LINES).map((line) => withoutFolder(line));
   const told = [...shown, ...(more > 0 ? [`And ${more} more.`] : [])].join(' ');
-  return `${told} ${EDITOR_HINTS[code] ?? hint}`.trim();
+  return `${told} ${EDITOR_HINTS[code] ?? hint.replace(IN_TERMINAL, '')}`.trim();
 }
 
 export interface Place {

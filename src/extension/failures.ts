@@ -29,6 +29,7 @@ export async function showFailure(thrown: unknown, recipe?: vscode.Uri): Promise
 }
 
 const ACTIONS: Readonly<Record<Remedy, (error: ErrorData, recipe: vscode.Uri | undefined) => Thenable<unknown>>> = {
+  exportOnnx: (_, recipe) => vscode.commands.executeCommand('quantscope.exportOnnx', recipe),
   openRecipe: ({ message }, recipe) => openAtPlace(message, recipe),
   selectPython: () => vscode.commands.executeCommand('quantscope.selectPython'),
   installTorch: ({ hint }) => {

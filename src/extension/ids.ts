@@ -17,6 +17,7 @@ export const COMMANDS = [
   'tune',
   'openLayerView',
   'openRecipe',
+  'exportOnnx',
   'cancel',
   'trySample',
   'showLog',
@@ -75,6 +76,8 @@ export interface ContextKeys {
   'quantscope.layerOrder': LayerOrder;
   /** Paths of the files that a PyTorch recipe names: more can be done with them than with other Python files. */
   'quantscope.torchModels': readonly string[];
+  /** Paths of these recipes. */
+  'quantscope.torchRecipes': readonly string[];
 }
 export const CONTEXT_KEYS = [
   'quantscope.running',
@@ -84,6 +87,7 @@ export const CONTEXT_KEYS = [
   'quantscope.layersFiltered',
   'quantscope.layerOrder',
   'quantscope.torchModels',
+  'quantscope.torchRecipes',
 ] as const satisfies readonly (keyof ContextKeys)[];
 
 export const RUN_AFTER_FIX = ['ask', 'always', 'never'] as const;

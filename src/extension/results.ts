@@ -126,6 +126,10 @@ export class ResultStore implements vscode.Disposable {
       'quantscope.torchModels',
       files.map(({ fsPath }) => fsPath),
     );
+    setContext(
+      'quantscope.torchRecipes',
+      torch.flatMap(({ recipes }) => recipes).map(({ fsPath }) => fsPath),
+    );
     return found;
   }
 

@@ -8,6 +8,7 @@ import type { ModelEntry } from '../results';
 import { registerUserCommands, type Services } from '../services';
 import { entryFor, mayRun, pickModels, targetsOf, toEntry } from '../targets';
 import { benchmarkOne, benchmarkPair, compareModels } from './benchmark';
+import { exportOnnx } from './exportOnnx';
 import { openRecipeOf, quantize } from './quantize';
 import { ResultPages } from './resultPages';
 import { trySample } from './sample';
@@ -34,6 +35,7 @@ export function registerJobs(services: Services): vscode.Disposable {
       'quantscope.benchmarkPair': onModel((entry) => benchmarkPair(services, pages, entry)),
       'quantscope.compareModels': (...args) => compare(services, pages, args),
       'quantscope.openRecipe': onModel(openRecipeOf),
+      'quantscope.exportOnnx': onModel((entry) => exportOnnx(services, entry)),
       'quantscope.cancel': async () => {
         jobs.cancelAll();
         return Promise.resolve();

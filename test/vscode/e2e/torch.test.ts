@@ -174,6 +174,7 @@ test('from a Python file to a report, and from the line that hurts to a better m
     'Benchmark',
     'Benchmark fp32 against int8',
     'Open Recipe',
+    'Export to ONNX',
   ]);
 
   await window.explorerContextMenu('shapesnet.py', ['Quantscope', 'Benchmark fp32 against int8']);
@@ -283,5 +284,64 @@ torch:
       ['2', 'quantized'],
     ],
   );
+  await window.close();
+});
+
+const BRANCHING_ITSELF = `
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 3)
+
+    def forward(self, x):
+        x = self.first(x)
+        if bool(x.mean() > -1e6):
+            x = torch.relu(x)
+        return self.second(x)
+
+
+def build():
+    torch.manual_seed(0)
+    return Net().eval()
+`;
+
+test('a model that branches itself is moved to ONNX by a button, and quantized there', { skip: reason }, async () => {
+  const recipe = `framework: torch
+model: own.py:build
+calibration:
+  data: synthetic
+torch:
+  inputs: [[batch, 3, 16, 16]]
+`;
+  const folder = vscode.workspace({ 'own.py': BRANCHING_ITSELF, 'own.quant.yaml': recipe });
+  const window = await vscode.open({ folder, settings });
+  // Recipes of PyTorch are known once the workspace was searched.
+  await eventually(
+    async () => window.contextMenuItems(await window.explorerRow('own.quant.yaml'), ['Quantscope']),
+    (items) => items.includes('Export to ONNX'),
+  );
+  await window.explorerContextMenu('own.quant.yaml', ['Quantscope', 'Quantize…']);
+  await window.press(/FX cannot trace the model.*Export the model to ONNX/s, 'Export to ONNX');
+  const exported = /own\.fp32\.onnx is written\. Agreement with PyTorch: .*branches on its data.*own\.py:13/s;
+  await window.notification(exported).waitFor({ timeout: RUN_MS });
+  await eventually(
+    () => window.editorText(),
+    (text) => text.includes('model: own.fp32.onnx'),
+  );
+  await window.press(exported, 'Quantize');
+  await window.notification(/own\.fp32: 2 of \d+ layers in int8/).waitFor({ timeout: RUN_MS });
+  const report = JSON.parse(fs.readFileSync(path.join(folder, 'own.fp32.quant/report.json'), 'utf8')) as Report;
+  assert.ok(report.layers.filter(({ status }) => status === 'quantized').length >= 2);
+  assert.equal(fs.readFileSync(path.join(folder, 'own.quant.yaml'), 'utf8'), recipe);
+
+  // What is there is never overwritten, and what is ONNX already needs no export.
+  await window.explorerContextMenu('own.quant.yaml', ['Quantscope', 'Export to ONNX']);
+  await window.notification(/own\.fp32\.onnx exists\. Move it away/).waitFor({ timeout: RUN_MS });
+  const items = await window.contextMenuItems(await window.explorerRow('own.fp32.onnx'), ['Quantscope']);
+  assert.ok(!items.includes('Export to ONNX'), items.join());
   await window.close();
 });
