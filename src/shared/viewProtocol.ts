@@ -80,6 +80,7 @@ export const VIEW_ACTIONS = [
   'stopPrices',
   'explainSpeed',
   'openRecipe',
+  'exportOnnx',
   'cancel',
   'showLog',
   'retry',

@@ -135,18 +135,21 @@ function obstacleElement(obstacle: string, actions: BannerActions): HTMLElement 
   return h('p', { class: 'hint' }, `${obstacle} `, actionButton('Manage workspace trust', 'trust', actions));
 }
 
-function fixButtons({ fixes = [] }: ErrorData, { repair }: BannerActions): HTMLElement[] {
-  return fixes.map(({ title, change }, index) =>
+/** What makes up for a failure: changes of the recipe, and the way out where none helps. */
+function fixButtons({ code, fixes = [] }: ErrorData, actions: BannerActions): HTMLElement[] {
+  const buttons = fixes.map(({ title, change }, index) =>
     h('button', {
       type: 'button',
       class: index === 0 ? 'button primary' : 'button',
       text: printable(title),
       'data-key': `repair-${index}`,
       onclick: () => {
-        repair(changeKey(change));
+        actions.repair(changeKey(change));
       },
     }),
   );
+  if (code !== 'torch-untraceable') return buttons;
+  return [...buttons, actionButton('Export to ONNX', 'exportOnnx', actions, { primary: buttons.length === 0 })];
 }
 
 function failed(title: string, error: ErrorData, actions: BannerActions): Child[] {

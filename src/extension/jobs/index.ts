@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import type { InspectInput } from '../../shared/protocol';
+import { showFailure } from '../failures';
 import { selectInterpreter } from '../python/interpreters';
 import { readRecipe } from '../recipes';
 import type { ModelEntry } from '../results';
@@ -64,9 +65,10 @@ async function inspect({ engine, selection, jobs }: Services, entry: ModelEntry)
   if (!(await mayRun(entry))) return;
   const input = entry.framework === 'torch' ? await torchInspection(entry) : await onnxInspection(entry);
   if (input === undefined) return;
-  const inspection = await jobs.run({ title: 'Inspecting', entry }, (context) =>
-    engine.request('inspect', input, context),
-  );
+  const inspection = await jobs
+    .run({ title: 'Inspecting', entry }, (context) => engine.request('inspect', input, context))
+    .catch((error: unknown) => void showFailure(error, entry.hasRecipe ? entry.recipe : undefined));
+  if (inspection === undefined) return;
   selection.showInspection(entry, inspection, 'command');
   await vscode.commands.executeCommand('quantscope.layers.focus');
 }

@@ -20,11 +20,12 @@ const QUANTIZING = 'Quantizing';
 /** @returns the report; `undefined` where nothing ran to its end, which has been said */
 export async function quantize(services: Services, entry: ModelEntry): Promise<Report | undefined> {
   if (!(await mayRun(entry))) return undefined;
+  let recipe = entry.hasRecipe ? entry.recipe : undefined;
   try {
-    const recipe = entry.hasRecipe ? entry.recipe : await firstRecipe(services, entry);
+    recipe ??= await firstRecipe(services, entry);
     return recipe === undefined ? undefined : await run(services, await services.results.entryOf(recipe));
   } catch (error) {
-    void showFailure(error, entry.hasRecipe ? entry.recipe : undefined);
+    void showFailure(error, recipe);
     return undefined;
   }
 }

@@ -249,6 +249,7 @@ export class LayerPanel implements vscode.Disposable {
     },
     explainSpeed: () => explainSpeedOf(this.#services, this.#entry),
     openRecipe: () => execute('quantscope.openRecipe', this.#entry.recipe),
+    exportOnnx: () => execute('quantscope.exportOnnx', this.#entry.recipe),
     cancel: () => Promise.resolve(this.#services.jobs.of(this.#entry)?.cancel()),
     showLog: () => execute('quantscope.showLog'),
     retry: () => this.#tellState(),
