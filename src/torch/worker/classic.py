@@ -14,6 +14,7 @@ from failures import During
 from observers import settle
 from prepare import prepare
 from script_classic import script_text
+from scripting import scripted
 from torchscript import OutputComparison, convert_script, prepare_script, script_layers
 from training import Distillation
 from untrained import untrained
@@ -90,7 +91,7 @@ class Classic:
     def save(self, path):
         """As TorchScript."""
         with During("model", "torch.jit.script"), torch.no_grad():
-            torch.jit.save(torch.jit.script(self._saved), path)
+            torch.jit.save(scripted(self._saved), path)
 
     def analyze(self, samples):
         if self._is_script:
