@@ -99,13 +99,14 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
       registerUserCommands({
         'quantscope.layers.filterText': () => this.#askText(),
         'quantscope.layers.filterStatus': () => this.#askStatus(),
-        'quantscope.layers.goToProducer': (node) => this.#go(node, 'producer'),
-        'quantscope.layers.goToConsumer': (node) => this.#go(node, 'consumer'),
-        'quantscope.layers.copyName': async (node) => vscode.env.clipboard.writeText(this.#layerOf(node)?.name ?? ''),
-        'quantscope.layers.excludeLayer': (node) => this.#exclude(node),
-        'quantscope.layers.showFixes': (node) => this.#showFixes(node),
-        'quantscope.layers.showInView': (node) => this.#showInView(node),
-        'quantscope.layers.goToSource': (node) => this.#goToSource(node),
+        'quantscope.layers.goToProducer': (...args) => this.#go(this.#layerOf(args), 'producer'),
+        'quantscope.layers.goToConsumer': (...args) => this.#go(this.#layerOf(args), 'consumer'),
+        'quantscope.layers.copyName': async (...args) =>
+          vscode.env.clipboard.writeText(this.#layerOf(args)?.name ?? ''),
+        'quantscope.layers.excludeLayer': (...args) => this.#exclude(this.#layerOf(args)),
+        'quantscope.layers.showFixes': (...args) => this.#showFixes(this.#layerOf(args)),
+        'quantscope.layers.showInView': (...args) => this.#showInView(args),
+        'quantscope.layers.goToSource': (...args) => this.#goToSource(this.#layerOf(args)),
       }),
     );
   }
@@ -221,15 +222,20 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     });
   }
 
-  /** The layer of a row, or the selected one. */
-  #layerOf(node: unknown): ListedLayer | undefined {
+  /**
+   * The layer of a row, or where no row is meant the selected one. A menu whose row has gone since it was opened passes
+   * nothing for it, and must not change another layer.
+   * @param args what the command was called with
+   */
+  #layerOf(args: readonly unknown[]): ListedLayer | undefined {
+    const [node] = args;
     if (isNode(node))
       return node.kind === 'layer' ? node.layer : node.kind === 'tensor' ? node.parent.layer : undefined;
-    return this.#layers.find(({ name }) => name === this.#services.selection.layer);
+    const { layer } = this.#services.selection;
+    return args.length > 0 ? undefined : this.#layers.find(({ name }) => name === layer);
   }
 
-  async #go(node: unknown, direction: 'producer' | 'consumer'): Promise<void> {
-    const layer = this.#layerOf(node);
+  async #go(layer: ListedLayer | undefined, direction: 'producer' | 'consumer'): Promise<void> {
     if (layer === undefined) return;
     const found = neighbours(this.#layers, layer, direction);
     if (found.length === 0) {
@@ -245,10 +251,11 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     this.#services.selection.select(chosen.label, 'command');
   }
 
-  /** @param target a row, or a layer of any model as other features name it */
-  async #showInView(target: unknown): Promise<void> {
+  /** @param args a row, or a layer of any model as other features name it */
+  async #showInView(args: readonly unknown[]): Promise<void> {
     const { selection } = this.#services;
-    const layer = this.#layerOf(target)?.name;
+    const layer = this.#layerOf(args)?.name;
+    const [target] = args;
     if (isLayerOfEntry(target)) selection.show(target.entry, 'editor', target.layer);
     else if (layer !== undefined) selection.select(layer, 'tree');
     const { entry } = selection;
@@ -258,8 +265,7 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     );
   }
 
-  async #goToSource(node: unknown): Promise<void> {
-    const layer = this.#layerOf(node);
+  async #goToSource(layer: ListedLayer | undefined): Promise<void> {
     if (layer?.place !== undefined) await goToSource(layer.place);
     else if (layer !== undefined) {
       void vscode.window.showInformationMessage(`It is not known where ${layer.name} stands in a source file.`);
@@ -271,13 +277,11 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     return layer.status === 'fallback' || (layer.local !== undefined && layer.local < this.#threshold);
   }
 
-  async #exclude(node: unknown): Promise<void> {
-    const layer = this.#layerOf(node);
+  async #exclude(layer: ListedLayer | undefined): Promise<void> {
     if (layer !== undefined) await this.#apply({ kind: 'override', override: { select: layer.name, quantize: false } });
   }
 
-  async #showFixes(node: unknown): Promise<void> {
-    const layer = this.#layerOf(node);
+  async #showFixes(layer: ListedLayer | undefined): Promise<void> {
     if (layer === undefined || this.#report === undefined) return;
     const { entry } = this.#services.selection;
     const underWay = entry === undefined ? undefined : this.#services.prices.of(entry);

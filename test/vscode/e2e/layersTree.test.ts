@@ -137,6 +137,8 @@ test('a layer leads to what makes its input and to what reads its output', async
 
   const first = report.layers[0]?.name ?? '';
   await window.ask('Quantscope: Filter Layers by Name…', first);
+  // A tree that is drawn anew closes the menu above it, which then looks as if it had been followed.
+  await told(`1 of ${report.layers.length} layers`);
   await window.contextMenu(row(first), ['Go to Producer']);
   await window.notification(`${first} reads only inputs of the model.`).waitFor();
   await window.runCommand('Notifications: Clear All Notifications');
