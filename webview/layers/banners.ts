@@ -3,7 +3,7 @@
 import { plural, printable, printableLines } from '../../src/shared/format';
 import { changeKey } from '../../src/shared/fixes';
 import type { ErrorData } from '../../src/shared/errors';
-import type { ViewState } from '../../src/shared/viewProtocol';
+import type { JobFacts, ViewState } from '../../src/shared/viewProtocol';
 import { fill, h, type Child } from './dom';
 import { actionButton, jobText, progressBar, type HeaderActions } from './header';
 import type { AppState, AppStore } from './state';
@@ -21,18 +21,23 @@ export class Banners {
   #unfolded = false;
 
   constructor(store: AppStore, actions: BannerActions) {
-    const draw = ({ host, notice }: AppState): void => {
+    const draw = ({ host, job, notice }: AppState): void => {
+      const report = host?.content.kind === 'report' ? host.content.report : undefined;
       fill(
         this.element,
-        ...(host?.content.kind === 'report' ? this.#of(host, host.content.report.warnings, actions) : []),
+        ...(host === null || report === undefined ? [] : this.#of(host, job, report.warnings, actions)),
       );
       if (notice !== '') this.element.append(h('p', { class: 'banner', role: 'status', text: notice }));
     };
-    store.on(['host', 'notice'], draw);
+    store.on(['host', 'job', 'notice'], draw);
   }
 
-  #of(host: ViewState, warnings: readonly string[], actions: BannerActions): Child[] {
-    const { job, failure, stale, obstacle } = host;
+  #of(
+    { failure, stale, obstacle }: ViewState,
+    job: JobFacts | null,
+    warnings: readonly string[],
+    actions: BannerActions,
+  ): Child[] {
     if (job !== null) {
       return [
         h(
@@ -97,17 +102,22 @@ export class Placeholder {
   readonly element = h('main', { class: 'placeholder' });
 
   constructor(store: AppStore, actions: BannerActions) {
-    store.on(['host', 'lost'], ({ host, lost }) => {
-      fill(this.element, ...placeholder(host, lost, actions));
+    store.on(['host', 'job', 'lost'], ({ host, job, lost }) => {
+      fill(this.element, ...placeholder(host, job, lost, actions));
     });
     fill(this.element, h('p', { class: 'loading', role: 'status', text: 'Reading the report…' }));
   }
 }
 
-function placeholder(host: ViewState | null, lost: ErrorData | null, actions: BannerActions): Child[] {
+function placeholder(
+  host: ViewState | null,
+  job: JobFacts | null,
+  lost: ErrorData | null,
+  actions: BannerActions,
+): Child[] {
   if (lost !== null) return failed('The layer view lost its connection', lost, actions);
   if (host === null) return [h('p', { class: 'loading', role: 'status', text: 'Reading the report…' })];
-  const { job, obstacle, content, failure } = host;
+  const { obstacle, content, failure } = host;
   if (job !== null) {
     return [
       h('h2', { text: `${job.title} ${printable(host.title)}` }),

@@ -46,12 +46,12 @@ export class Loader {
   async take(host: ViewState): Promise<void> {
     if (host.content.kind !== 'report') {
       this.#report = null;
-      this.#store.update({ host, lost: null, layers: null, report: null });
+      this.#store.update({ host, job: host.job, lost: null, layers: null, report: null });
       return;
     }
     const { id, layers: count } = host.content.report;
     if (id === this.#report) {
-      this.#store.update({ host, lost: null });
+      this.#store.update({ host, job: host.job, lost: null });
       return;
     }
     this.#report = id;
@@ -62,7 +62,12 @@ export class Loader {
     this.#known.measurements.clear();
     const selected = host.selected ?? this.#remembered;
     this.#remembered = null;
-    this.#store.update({ host, lost: null, ...withLayers(this.#store.state, layersOf(pages), id, selected) });
+    this.#store.update({
+      host,
+      job: host.job,
+      lost: null,
+      ...withLayers(this.#store.state, layersOf(pages), id, selected),
+    });
   }
 
   #pages(report: string, count: number): Promise<RowPage[]> {

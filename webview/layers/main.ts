@@ -42,8 +42,7 @@ const store = createStore(kept, (draw) => requestAnimationFrame(() => whenReleas
 const connection = new Connection((message) => vscode.postMessage(message), {
   state: (host) => void loader.take(host),
   job: (job) => {
-    const { host } = store.state;
-    if (host !== null) store.update({ host: { ...host, job } });
+    store.update({ job });
   },
   select: (name) => {
     const { layers } = store.state;

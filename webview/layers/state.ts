@@ -2,7 +2,7 @@
 
 import type { ErrorData } from '../../src/shared/errors';
 import type { LayerFacts, LayerMeasurements } from '../../src/shared/viewFacts';
-import type { ViewSource, ViewState } from '../../src/shared/viewProtocol';
+import type { JobFacts, ViewSource, ViewState } from '../../src/shared/viewProtocol';
 import { fitView, type View } from './chart/scale';
 import type { Layers } from './layers';
 import { arrange, FIRST_DESCENDING, SORT_KEYS, STATUSES, type Filter, type Sort } from './order';
@@ -17,6 +17,8 @@ export type Asked<T> =
 export interface AppState {
   /** `null` until the host has answered. */
   readonly host: ViewState | null;
+  /** How far the job is that runs, which is told many times a second: apart, so that little is drawn anew. */
+  readonly job: JobFacts | null;
   /** The host did not answer. */
   readonly lost: ErrorData | null;
   readonly layers: Layers | null;
@@ -90,6 +92,7 @@ export function readKept(value: unknown): Partial<Kept> {
 export function createStore(kept: Partial<Kept>, schedule: (draw: () => void) => void): AppStore {
   const initial: AppState = {
     host: null,
+    job: null,
     lost: null,
     layers: null,
     report: null,
