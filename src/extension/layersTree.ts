@@ -3,7 +3,8 @@
 import * as vscode from 'vscode';
 import type { RecipeChange } from '../shared/fixes';
 import type { Report, Status } from '../shared/report';
-import { fixPicks } from './findings/fixPicks';
+import { fixChoices } from './findings/fixPicks';
+import { pickFix } from './findings/pickFix';
 import { NOTHING_FOUND, readFinding, type FoundOut } from './findings/read';
 import { STATUS_TITLES, treeItem, treeTooltip } from './layers/items';
 import { layersOfInspection, layersOfReport, neighbours, type ListedLayer } from './layers/layerList';
@@ -282,12 +283,20 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
   }
 
   async #showFixes(layer: ListedLayer | undefined): Promise<void> {
-    if (layer === undefined || this.#report === undefined) return;
-    const { entry } = this.#services.selection;
-    const underWay = entry === undefined ? undefined : this.#services.prices.of(entry);
-    const picks = fixPicks(this.#report, layer.name, this.#found, underWay);
-    const placeHolder = picks.length === 0 ? 'Nothing can be done about this layer' : 'Change the recipe';
-    const chosen = await vscode.window.showQuickPick(picks, { title: layer.name, placeHolder });
+    const { prices, selection } = this.#services;
+    const { entry } = selection;
+    const report = this.#report;
+    if (layer === undefined || report === undefined || entry === undefined) return;
+    const { name } = layer;
+    prices.look(entry, report, this.#found, name);
+    const chosen = await pickFix({
+      title: name,
+      choices: () => fixChoices(report, name, this.#found, prices.planned(entry, report)),
+      onDidChange: [prices.onDidChange, this.#changed.event],
+      stop: () => {
+        prices.stop(entry);
+      },
+    });
     if (chosen !== undefined) await this.#apply(chosen.change);
   }
 

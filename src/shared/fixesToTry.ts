@@ -14,6 +14,9 @@ export interface Candidate {
   readonly layer: string | null;
 }
 
+/** Two candidates of one key change the recipe alike. */
+export const candidateKey = ({ fix }: Candidate): string => changeKey(fix.change);
+
 /**
  * Where the culprits were found, what takes their causes away, the most to blame first. Then fixes of the whole model,
  * then those of the layers: by their contribution where it was found, else by their own error. No change is tried
@@ -40,7 +43,7 @@ export function fixesToTry(
       : ofLayer(layer, most);
   const byChange = new Map<string, Candidate>();
   for (const candidate of all) {
-    const key = changeKey(candidate.fix.change);
+    const key = candidateKey(candidate);
     if (!byChange.has(key)) byChange.set(key, candidate);
   }
   return [...byChange.values()].slice(0, most);

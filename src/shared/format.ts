@@ -94,8 +94,8 @@ export function shape(dims: readonly (number | string)[]): string {
 }
 
 /** `1 layer`, `2 layers`. */
-export function plural(value: number, noun: string): string {
-  return `${value} ${noun}${value === 1 ? '' : 's'}`;
+export function plural(value: number, noun: string, nouns = `${noun}s`): string {
+  return `${value} ${value === 1 ? noun : nouns}`;
 }
 
 /** A model's names are an attacker's: control and direction characters would rewrite the terminal. */

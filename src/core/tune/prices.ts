@@ -3,8 +3,7 @@
 import * as path from 'node:path';
 import { throwIfCancelled, toQuantscopeError } from '../../shared/errors';
 import { priceOf } from '../../shared/findings';
-import { changeKey } from '../../shared/fixes';
-import { fixesToTry } from '../../shared/fixesToTry';
+import { candidateKey, fixesToTry, type Candidate } from '../../shared/fixesToTry';
 import type { PricedFix, Prices, PricesInput } from '../../shared/price';
 import type { Recipe } from '../../shared/recipe';
 import { changeRecipe } from '../../shared/recipeEdit';
@@ -33,9 +32,8 @@ export async function priceFixes(input: PricesInput, context: JobContext = {}): 
   const recipe: Recipe = { ...report.recipe, model: report.model.path };
   const known = await readFinding(outDir, report, 'prices');
   const candidates = fixesToTry(report, await readFinding(outDir, report, 'culprits'), layer, most);
-  const isKnown = ({ fix }: (typeof candidates)[number]): boolean =>
-    priceOf(known, changeKey(fix.change)) !== undefined;
-  const wanted = input.onlyNew === true ? candidates.filter((candidate) => !isKnown(candidate)) : candidates;
+  const isNew = (candidate: Candidate): boolean => priceOf(known, candidateKey(candidate)) === undefined;
+  const wanted = input.onlyNew === true ? candidates.filter(isNew) : candidates;
   if (wanted.length === 0 && known !== undefined) return known;
   const trials = await Trials.open({ recipe, baseDir }, outDir, context, {
     timed: true,

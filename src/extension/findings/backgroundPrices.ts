@@ -1,13 +1,13 @@
 /**
- * Tries the fixes of a run after it, without being asked: in a process of low priority, and never while something runs
- * that a person has started. Every price is kept beside the report as soon as it is known, where all views read it, so
- * that nothing is tried twice after an interruption, which a closed window is as well.
+ * Tries the fixes of a run after it, and those of a layer that somebody looks at, without being asked: in a process of
+ * low priority, and never while something runs that a person has started. What is going to be tried is offered only
+ * then. Every price is kept beside the report as soon as it is known, where all views read it, so that nothing is tried
+ * twice after an interruption, which a closed window is as well.
  */
 
 import * as vscode from 'vscode';
 import { priceOf } from '../../shared/findings';
-import { changeKey } from '../../shared/fixes';
-import { fixesToTry, type Candidate } from '../../shared/fixesToTry';
+import { candidateKey, fixesToTry, type Candidate } from '../../shared/fixesToTry';
 import { PRICES_SECONDS } from '../../shared/price';
 import type { Report } from '../../shared/report';
 import type { EngineHost } from '../engineHost';
@@ -15,7 +15,7 @@ import type { JobRunner } from '../jobs/jobRunner';
 import type { ModelEntry, ResultStore } from '../results';
 import { onSettingChange, setting } from '../settings';
 import { BackgroundQueue } from './backgroundQueue';
-import { baseFolder, readFinding } from './read';
+import { baseFolder, NOTHING_FOUND, readFinding, type FoundOut } from './read';
 
 /** More than a person is likely to look at; where they take long, the time ends before. */
 const MOST = 12;
@@ -23,12 +23,14 @@ const MOST = 12;
 const IDLE_MS = 1_000;
 
 interface PricesTask {
-  /** The folder of results. */
+  /** The model, and the layer where it is about one: of those that are looked at only the last counts. */
   readonly key: string;
   readonly entry: ModelEntry;
   /** Of the report whose fixes are tried. */
   readonly created: string;
-  /** What is tried, in this order; empty as long as it is not known. */
+  /** Only its fixes; by default those of the model and of the layers to blame. */
+  readonly layer: string | undefined;
+  /** What is tried, in this order. */
   plan: readonly Candidate[];
   done: number;
 }
@@ -38,13 +40,15 @@ export interface PricesUnderWay {
   readonly entry: ModelEntry;
   /** `created` of the report. */
   readonly report: string;
-  /** What is tried now, and what comes after it. */
+  /** What is tried now, and what comes after it. No change twice. */
   readonly planned: readonly Candidate[];
   readonly done: number;
   readonly total: number;
   /** It goes on once the job has ended that a person has started. */
   readonly waits: boolean;
 }
+
+type Known = Pick<FoundOut, 'culprits' | 'prices'>;
 
 /** What is left to do where the window is closed, kept with its workspace. */
 interface Left {
@@ -68,6 +72,8 @@ export class BackgroundPrices implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #queue: BackgroundQueue<PricesTask>;
   readonly #subscriptions: readonly { dispose(): unknown }[];
+  /** What was tried as far as it could be, or was stopped: it is not begun again by a look at it. */
+  readonly #over = new Set<string>();
   #idle: NodeJS.Timeout | undefined;
 
   /** Fixes are to be tried, one of them is done, or none are left. */
@@ -78,7 +84,10 @@ export class BackgroundPrices implements vscode.Disposable {
     const { jobs, log } = needed;
     this.#queue = new BackgroundQueue<PricesTask>({
       run: (task, signal) => this.#run(task, signal),
-      failed: ({ entry }, { code, message }) => log.warn(`Trying fixes of ${entry.name}: ${code}: ${message}`),
+      failed: (task, { code, message }) => {
+        this.#over.add(subjectOf(task, task.layer));
+        log.warn(`Trying fixes of ${task.entry.name}: ${code}: ${message}`);
+      },
       changed: () => {
         this.#keep();
         this.#changed.fire();
@@ -97,24 +106,54 @@ export class BackgroundPrices implements vscode.Disposable {
   }
 
   get underWay(): readonly PricesUnderWay[] {
-    return this.#queue.tasks.map((task) => this.#underWay(task));
+    const models = new Map(this.#queue.tasks.map(({ entry }) => [entry.folder.toString(), entry]));
+    return [...models.values()].flatMap((entry) => this.of(entry) ?? []);
   }
 
   of(entry: ModelEntry): PricesUnderWay | undefined {
-    const task = this.#queue.tasks.find(({ key }) => key === keyOf(entry));
-    return task === undefined ? undefined : this.#underWay(task);
+    const ofModel = this.#queue.tasks.filter((task) => isOf(entry, task));
+    const [first] = ofModel;
+    if (first === undefined) return undefined;
+    const tasks = ofModel.filter(({ created }) => created === first.created);
+    const left = tasks.flatMap(({ plan, done }) => plan.slice(done));
+    const planned = [...new Map(left.map((candidate) => [candidateKey(candidate), candidate])).values()];
+    const done = tasks.reduce((sum, task) => sum + task.done, 0);
+    const waits = !tasks.some((task) => this.#queue.isRunning(task));
+    return { entry, report: first.created, planned, done, total: done + planned.length, waits };
+  }
+
+  /** What is tried of a run now, or going to be: none of it is offered before. */
+  planned(entry: ModelEntry, { created }: Pick<Report, 'created'>): readonly Candidate[] {
+    const underWay = this.of(entry);
+    return underWay?.report === created ? underWay.planned : [];
   }
 
   /** After a run that a person has started. */
-  begin(entry: ModelEntry, { framework, created, recipe }: Report): void {
-    const hasData = (recipe.validate ?? recipe.calibration) !== undefined;
-    if (framework !== 'onnx' || !hasData || !isWanted(entry)) return;
-    this.#add(entry, created);
+  begin(entry: ModelEntry, report: Report): void {
+    if (mayTry(entry, report)) this.#add(entry, report, NOTHING_FOUND);
+  }
+
+  /**
+   * Before fixes are shown: they are tried, unless they have been or nobody wants it. Those of a layer go before those of
+   * the run, once the look has lasted for a moment.
+   * @param known what was found out about the run
+   * @param layer the one whose fixes are shown; by default those of the model and of the layers to blame
+   */
+  look(entry: ModelEntry, report: Report, known: Known, layer?: string): void {
+    const isOver = this.#over.has(report.created) || this.#over.has(subjectOf(report, layer));
+    // Where the run has prices, what is left of its fixes was stopped, or the time was up.
+    const wasTried = layer === undefined && known.prices !== undefined;
+    if (isOver || wasTried || !mayTry(entry, report)) return;
+    const planned = new Set(this.planned(entry, report).map(candidateKey));
+    const isPlanned = untried(report, known, layer).every((candidate) => planned.has(candidateKey(candidate)));
+    if (!isPlanned) this.#add(entry, report, known, layer);
   }
 
   /** @param entry only its fixes; by default those of all models */
   stop(entry?: ModelEntry): void {
-    this.#queue.drop(({ key }) => entry === undefined || key === keyOf(entry));
+    const isStopped = (task: PricesTask): boolean => entry === undefined || isOf(entry, task);
+    for (const { created } of this.#queue.tasks.filter(isStopped)) this.#over.add(created);
+    this.#queue.drop(isStopped);
   }
 
   dispose(): void {
@@ -124,7 +163,8 @@ export class BackgroundPrices implements vscode.Disposable {
   }
 
   #keep(): void {
-    const left = this.#queue.tasks.map(({ entry, created }): Left => ({ recipe: entry.recipe.toString(), created }));
+    const ofRuns = this.#queue.tasks.filter(({ layer }) => layer === undefined);
+    const left = ofRuns.map(({ entry, created }): Left => ({ recipe: entry.recipe.toString(), created }));
     void this.#needed.memory.update(LEFT, left);
   }
 
@@ -133,12 +173,23 @@ export class BackgroundPrices implements vscode.Disposable {
     // The newest is worked on first, and comes last.
     for (const { recipe, created } of memory.get<readonly Left[]>(LEFT, []).toReversed()) {
       const entry = await results.entryOf(vscode.Uri.parse(recipe));
-      if (isWanted(entry)) this.#add(entry, created);
+      // One that cannot be read is nothing to go on with, and the views say so.
+      const report = await results.report(entry).catch(() => undefined);
+      if (report?.created === created && mayTry(entry, report))
+        this.#add(entry, report, await readKnown(entry, report));
     }
   }
 
-  #add(entry: ModelEntry, created: string): void {
-    this.#queue.add({ key: keyOf(entry), entry, created, plan: [], done: 0 });
+  #add(entry: ModelEntry, report: Report, known: Known, layer?: string): void {
+    const { created } = report;
+    // Of the layers that are looked at the last one counts; another run takes the place of all that was left of one.
+    this.#queue.drop(
+      (task) => isOf(entry, task) && (task.created !== created || (layer !== undefined && task.layer !== undefined)),
+    );
+    this.#queue.hold();
+    const key = `${entry.folder.toString()} ${layer ?? ''}`;
+    this.#queue.add({ key, entry, created, layer, plan: untried(report, known, layer), done: 0 });
+    this.#giveWay(this.#needed.jobs.running.length > 0);
   }
 
   #giveWay(isBusy: boolean): void {
@@ -151,24 +202,18 @@ export class BackgroundPrices implements vscode.Disposable {
     }
   }
 
-  #underWay(task: PricesTask): PricesUnderWay {
-    const { entry, created, plan, done } = task;
-    const waits = !this.#queue.isRunning(task);
-    return { entry, report: created, planned: plan.slice(done), done, total: plan.length, waits };
-  }
-
   async #run(task: PricesTask, signal: AbortSignal): Promise<void> {
     const { engine, results, log } = this.#needed;
-    const { entry, created } = task;
+    const { entry, created, layer } = task;
     const report = await results.report(entry);
     // Another run has taken its place, in a terminal for instance.
     if (report?.created !== created || !vscode.workspace.isTrusted) return;
-    const known = await readFinding(entry, report, 'prices');
-    const candidates = fixesToTry(report, await readFinding(entry, report, 'culprits'), undefined, MOST);
-    const isKnown = ({ fix }: Candidate): boolean => priceOf(known, changeKey(fix.change)) !== undefined;
-    const former = candidates.filter(isKnown);
-    const fresh = candidates.filter((candidate) => !isKnown(candidate));
-    if (fresh.length === 0 || signal.aborted) return;
+    const known = await readKnown(entry, report);
+    signal.throwIfAborted();
+    const fresh = untried(report, known, layer);
+    if (fresh.length === 0) return;
+    const isFresh = new Set(fresh.map(candidateKey));
+    const former = candidatesOf(report, known, layer).filter((candidate) => !isFresh.has(candidateKey(candidate)));
     const tell = (done: number): void => {
       task.done = former.length + done;
       this.#changed.fire();
@@ -178,7 +223,7 @@ export class BackgroundPrices implements vscode.Disposable {
     const start = performance.now();
     const input = {
       ...{ report: entry.report.fsPath, baseDir: baseFolder(entry, report).fsPath },
-      ...{ onlyNew: true, most: MOST, seconds: PRICES_SECONDS },
+      ...{ onlyNew: true, most: MOST, seconds: PRICES_SECONDS, ...(layer === undefined ? {} : { layer }) },
     };
     const onProgress = ({ stage, done }: { readonly stage: string; readonly done: number }): void => {
       if (stage !== 'tune' || signal.aborted) return;
@@ -186,12 +231,39 @@ export class BackgroundPrices implements vscode.Disposable {
       tell(done);
     };
     await engine.requestInBackground('prices', input, { signal, onProgress });
+    this.#over.add(subjectOf(task, layer));
     results.refresh();
     log.info(`Tried ${fresh.length} fixes of ${entry.name} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
   }
 }
 
-const keyOf = ({ folder }: ModelEntry): string => folder.toString();
+function subjectOf({ created }: Pick<Report, 'created'>, layer: string | undefined): string {
+  return `${created} ${layer ?? ''}`;
+}
+
+const isOf = (entry: ModelEntry, task: PricesTask): boolean => task.entry.folder.toString() === entry.folder.toString();
+
+function candidatesOf(report: Report, { culprits }: Known, layer: string | undefined): Candidate[] {
+  return fixesToTry(report, culprits, layer, MOST);
+}
+
+function untried(report: Report, known: Known, layer: string | undefined): Candidate[] {
+  return candidatesOf(report, known, layer).filter(
+    (candidate) => priceOf(known.prices, candidateKey(candidate)) === undefined,
+  );
+}
+
+async function readKnown(entry: ModelEntry, report: Report): Promise<Known> {
+  const [culprits, prices] = [readFinding(entry, report, 'culprits'), readFinding(entry, report, 'prices')];
+  return { culprits: await culprits, prices: await prices };
+}
+
+/** Changes are tried on ONNX models alone, on data, and where that is wanted. */
+function mayTry(entry: ModelEntry, { framework, recipe }: Report): boolean {
+  const hasData = (recipe.validate ?? recipe.calibration) !== undefined;
+  const canRun = vscode.workspace.isTrusted && entry.hasModel && entry.model.scheme === 'file';
+  return framework === 'onnx' && hasData && canRun && isWanted(entry);
+}
 
 function isWanted({ model }: ModelEntry): boolean {
   return setting('prices.measure', model) === 'automatically';

@@ -1,8 +1,8 @@
-/** The fixes of a layer as choices: what was measured of each, or that it is being tried. Pure. */
+/** The fixes of a layer as choices, with what was measured of each. Pure. */
 
 import { priceOf } from '../../shared/findings';
 import { changeKey, type RecipeChange } from '../../shared/fixes';
-import type { Candidate } from '../../shared/fixesToTry';
+import { candidateKey, type Candidate } from '../../shared/fixesToTry';
 import { judge, promises } from '../../shared/judgement';
 import { layerFixes } from '../../shared/layerFixes';
 import { briefPrice } from '../../shared/priceText';
@@ -16,25 +16,34 @@ export interface FixPick {
   readonly change: RecipeChange;
 }
 
-/** @param underWay what is tried in the background; the first of it now, unless it waits */
-export function fixPicks(
+export interface FixChoices {
+  readonly picks: readonly FixPick[];
+  /** How many are tried before they are offered. */
+  readonly waiting: number;
+}
+
+/** @param planned what is tried in the background */
+export function fixChoices(
   report: Report,
   layer: string,
   { culprits, prices }: Pick<FoundOut, 'culprits' | 'prices'>,
-  underWay: { readonly planned: readonly Candidate[]; readonly waits: boolean } | undefined,
-): FixPick[] {
-  const planned = underWay?.planned.map(({ fix }) => changeKey(fix.change)) ?? [];
-  return layerFixes(report, culprits, layer, prices).map(({ title, detail, change, preferred }) => {
-    const key = changeKey(change);
+  planned: readonly Candidate[],
+): FixChoices {
+  const keys = new Set(planned.map(candidateKey));
+  const fixes = layerFixes(report, culprits, layer, prices).map((fix) => {
+    const key = changeKey(fix.change);
     const priced = priceOf(prices, key);
-    const at = priced === undefined ? planned.indexOf(key) : -1;
-    const known =
-      at === -1 ? briefPrice(priced) : at === 0 && underWay?.waits === false ? 'being tried…' : 'to be tried';
-    const words = [
-      ...(preferred && promises(judge(priced)) ? ['try this first'] : []),
-      // Changes are tried on ONNX models alone.
-      ...(report.framework === 'onnx' ? [known] : []),
-    ];
-    return { label: title, description: words.join(' · '), detail, change };
+    return { fix, priced, waits: priced === undefined && keys.has(key) };
   });
+  const picks = fixes
+    .filter(({ waits }) => !waits)
+    .map(({ fix: { title, detail, change, preferred }, priced }) => {
+      const words = [
+        ...(preferred && promises(judge(priced)) ? ['try this first'] : []),
+        // Changes are tried on ONNX models alone.
+        ...(report.framework === 'onnx' ? [briefPrice(priced)] : []),
+      ];
+      return { label: title, description: words.join(' · '), detail, change };
+    });
+  return { picks, waiting: fixes.length - picks.length };
 }

@@ -167,7 +167,7 @@ function culpritsSentence({ name }: ModelEntry, { layers, causes }: Culprits): s
 }
 
 function pricesSentence({ name }: ModelEntry, { fixes }: Prices): string {
-  const tried = `${name}: ${fixes.length} ${fixes.length === 1 ? 'fix' : 'fixes'} tried`;
+  const tried = `${name}: ${plural(fixes.length, 'fix', 'fixes')} tried`;
   const [best] = fixes.toSorted(comparePriced);
   if (best === undefined || judge(best) !== 'better') return `${tried}, none beyond the noise.`;
   return `${tried}. Best: ${printable(best.fix.title)}, ${briefPrice(best)}.`;

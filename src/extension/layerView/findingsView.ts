@@ -3,7 +3,7 @@
 import type { Cause } from '../../shared/causes';
 import { priceOf } from '../../shared/findings';
 import { changeKey, type Fix } from '../../shared/fixes';
-import type { Candidate } from '../../shared/fixesToTry';
+import { candidateKey, type Candidate } from '../../shared/fixesToTry';
 import { comparePriced, judge } from '../../shared/judgement';
 import { layerFixes } from '../../shared/layerFixes';
 import type { PricedFix } from '../../shared/price';
@@ -85,7 +85,7 @@ export function offeredFixes({ report, found, planned }: Subject, layer: string 
 }
 
 function isAmong(planned: readonly Candidate[]): (fix: Fix) => boolean {
-  const keys = new Set(planned.map(({ fix }) => changeKey(fix.change)));
+  const keys = new Set(planned.map(candidateKey));
   return ({ change }) => keys.has(changeKey(change));
 }
 
@@ -113,7 +113,7 @@ export function pricesFacts(subject: Subject, index: LayerIndex): PricesFacts | 
   const { prices } = found;
   if (prices === undefined && planned.length === 0) return null;
   const tried = prices?.fixes ?? [];
-  const waiting = planned.filter(({ fix }) => priceOf(prices, changeKey(fix.change)) === undefined);
+  const waiting = planned.filter((candidate) => priceOf(prices, candidateKey(candidate)) === undefined);
   const factsOf = (candidate: Candidate, priced: PricedFix | undefined): PricedFacts[] => {
     const layer = candidate.layer === null ? null : index.get(candidate.layer);
     if (layer === undefined) return [];

@@ -37,9 +37,8 @@ export async function loadSource(
   // A broken last report says nothing about an earlier one.
   const isLast = (await last.catch(() => undefined))?.created === report.created;
   const found = isLast ? await readFindings(entry, report) : NOTHING_FOUND;
-  const trying = prices.of(entry);
-  const planned = trying?.report === report.created ? trying.planned : [];
-  const subject = { report, base: compared, found, planned };
+  if (isLast) prices.look(entry, report, found);
+  const subject = { report, base: compared, found, planned: prices.planned(entry, report) };
   return { id: reportId(subject), ...subject, measured: isLast ? entry.report : undefined };
 }
 

@@ -5,7 +5,7 @@ import type { Cause } from '../../shared/causes';
 import { QuantscopeError, toQuantscopeError } from '../../shared/errors';
 import { changeKey } from '../../shared/fixes';
 import type { Report } from '../../shared/report';
-import type { LayerMeasurements, ReportFacts } from '../../shared/viewFacts';
+import type { LayerFacts, LayerMeasurements, ReportFacts } from '../../shared/viewFacts';
 import {
   answerView,
   type ExportKind,
@@ -192,7 +192,7 @@ export class LayerPanel implements vscode.Disposable {
   readonly #handlers: ViewHandlers = {
     state: () => this.#newestState(),
     rows: ({ report, start }) => rowPage(this.#find(report), start),
-    layer: ({ report, layer }) => layerFacts(this.#find(report), layer),
+    layer: ({ report, layer }) => this.#layer(this.#find(report), layer),
     measurements: ({ report, layer }) => this.#measurements(this.#find(report), layer),
     select: ({ report, layer }) => {
       const name = layer === null ? undefined : layerAt(this.#find(report).report, layer).name;
@@ -262,6 +262,13 @@ export class LayerPanel implements vscode.Disposable {
     if (found === undefined)
       throw new QuantscopeError('internal', 'The layer view asked for a report it does not show.');
     return found;
+  }
+
+  #layer(shown: Shown, layer: number): LayerFacts {
+    const { report, found, measured } = shown;
+    const { prices } = this.#services;
+    if (measured !== undefined) prices.look(this.#entry, report, found, layerAt(report, layer).name);
+    return layerFacts({ ...shown, planned: prices.planned(this.#entry, report) }, layer);
   }
 
   async #measurements({ report, measured }: Shown, layer: number): Promise<LayerMeasurements> {

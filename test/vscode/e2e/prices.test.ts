@@ -4,7 +4,7 @@ import * as assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
-import type { FrameLocator } from 'playwright-core';
+import type { FrameLocator, Locator } from 'playwright-core';
 import { FINDING_FILES, type KeptPrices } from '../../../src/shared/findings';
 import { changeKey } from '../../../src/shared/fixes';
 import { comparePriced, judge } from '../../../src/shared/judgement';
@@ -21,6 +21,10 @@ const RESULT = /\d+ of \d+ layers in int8/;
 const TRYING = /trying fixes/;
 const WAITING = /fixes wait/;
 const WORST = '/stage2/0/depthwise/Conv';
+/** One of the last that the run alone would try. */
+const UNBLAMED = '/stem/conv/Conv';
+const MENU_MS = 1_000;
+const ENDLESS_RUNS = 10_000_000;
 /** What is tried begins a second after the last job. */
 const SOON_MS = 5_000;
 
@@ -53,10 +57,35 @@ async function untilFirstPrice(): Promise<{ folder: string; window: Workbench; e
 
 async function openView(window: Workbench): Promise<FrameLocator> {
   await window.press(RESULT, 'Open Layer View');
+  return shownView(window);
+}
+
+async function shownView(window: Workbench): Promise<FrameLocator> {
   const view = window.webview();
   await view.locator('.grid .row[data-layer]').first().waitFor();
   return view;
 }
+
+/** On the line of the recipe where the worst layer is told of. */
+async function openQuickFixes(window: Workbench): Promise<void> {
+  await window.openFile('shapes.quant.yaml');
+  await window.page.locator('.squiggly-warning').first().waitFor();
+  const menu = window.page.locator('.action-widget .monaco-list-row').first();
+  // It closes as soon as the editor moves, as it does when the code lenses come.
+  await eventually(
+    async () => {
+      if (await menu.isVisible()) return true;
+      await window.page.locator('.view-line', { hasText: /^model:/ }).click();
+      await window.page.keyboard.press('Control+.');
+      await window.page.waitForTimeout(MENU_MS);
+      return menu.isVisible();
+    },
+    (isOpen) => isOpen,
+  );
+}
+
+const quickFix = (window: Workbench, title: string | RegExp): Locator =>
+  window.page.locator('.action-widget .monaco-list-row', { hasText: title });
 
 const ended = (window: Workbench): Promise<void> =>
   window.statusItem(/trying fixes|fixes wait/).waitFor({ state: 'detached', timeout: JOB_MS });
@@ -64,7 +93,7 @@ const ended = (window: Workbench): Promise<void> =>
 /** Figures as the view shows them, of the fixes that it lists, in its order. */
 const titles = (view: FrameLocator): Promise<string[]> => view.locator('.fixes li .button').allInnerTexts();
 
-test('after a run each fix is tried on its own, and its price appears where it is offered', async () => {
+test('after a run each fix is tried on its own, and is offered once it was, with its price', async () => {
   const folder = vscode.sample();
   const window = await vscode.open({ folder, settings: AUTOMATIC });
   await quantize(window);
@@ -72,7 +101,18 @@ test('after a run each fix is tried on its own, and its price appears where it i
   await window.statusItem(TRYING).waitFor();
   await view.locator('.fixes .trial.running', { hasText: 'Being tried…' }).waitFor();
   await view.locator('.fixes .trial.waiting', { hasText: 'To be tried' }).first().waitFor();
-  await view.locator('.fixes .price').first().waitFor({ timeout: JOB_MS });
+  assert.equal(
+    await view
+      .locator('.fixes li', { has: view.locator('.trial') })
+      .locator('.button')
+      .count(),
+    0,
+  );
+  await view
+    .locator('.fixes li', { has: view.locator('.price') })
+    .locator('.button')
+    .first()
+    .waitFor({ timeout: JOB_MS });
   assert.deepEqual(await severeViolations(view), [], 'while fixes are tried');
 
   await ended(window);
@@ -111,16 +151,79 @@ test('after a run each fix is tried on its own, and its price appears where it i
   await window.contextMenu(window.treeRow('Layers', /depthwise\/Conv/), ['Fix This Layer…']);
   await window.quickInput.getByText(brought).first().waitFor();
   await window.page.keyboard.press('Escape');
-  await window.openFile('shapes.quant.yaml');
-  await window.page.locator('.squiggly-warning').first().waitFor();
-  await window.page.locator('.view-line', { hasText: /^model:/ }).click();
-  await window.page.keyboard.press('Control+.');
-  const quickFix = window.page.locator('.action-widget .monaco-list-row', { hasText: keep!.fix.title });
-  await quickFix.filter({ hasText: brought }).waitFor();
+  await openQuickFixes(window);
+  await quickFix(window, keep!.fix.title).filter({ hasText: brought }).waitFor();
   await window.page.keyboard.press('Escape');
   assert.deepEqual(
     (await window.notifications()).filter(({ severity }) => severity !== 'info'),
     [],
+  );
+  await window.close();
+});
+
+test('no view offers what is being tried, until it was or is stopped', async () => {
+  const folder = vscode.sample();
+  const window = await vscode.open({ folder, settings: { 'quantscope.benchmark.runs': ENDLESS_RUNS } });
+  await quantize(window);
+  await window.configure(AUTOMATIC);
+  // A job that a person has started holds everything back for as long as this test looks.
+  await window.explorerContextMenu('shapes.onnx', ['Quantscope', 'Benchmark fp32 against int8']);
+  await window.notification('Benchmarking shapes').waitFor();
+  await window.runCommand('Quantscope: Open Layer View');
+  const view = await shownView(window);
+  await window.statusItem(WAITING).waitFor();
+
+  // The layer view: of the model, and of a layer, also of one that the run alone would not have tried.
+  const offered = view.locator('.fixes li .button');
+  const waiting = view.locator('.fixes .trial.waiting');
+  await waiting.first().waitFor();
+  assert.equal(await offered.count(), 0);
+  for (const layer of [UNBLAMED, WORST]) {
+    // The table scrolls to what is selected.
+    await view.locator('.grid').evaluate((grid) => {
+      grid.scrollTop = 0;
+    });
+    await view.locator('.rows .row', { has: view.getByTitle(layer) }).click();
+    await view.locator('.detail h2', { hasText: layer }).waitFor();
+    await waiting.first().waitFor();
+    assert.equal(await offered.count(), 0, layer);
+  }
+
+  // The tree, whose choices come while the list is open.
+  await window.showContainer('Quantscope');
+  await window.runCommand('Quantscope: Sort Layers Worst First');
+  await eventually(
+    () => window.treeRows('Layers'),
+    ([worst]) => worst?.aria.startsWith(`${WORST},`) === true,
+  );
+  const fixWorst = (): Promise<void> =>
+    window.contextMenu(window.treeRow('Layers', /depthwise\/Conv/), ['Fix This Layer…']);
+  await fixWorst();
+  const keep = `Keep "${WORST}" in float`;
+  const choice = window.quickInput.getByText(keep, { exact: true });
+  await window.quickInput.locator('input[placeholder*="being tried in the background"]').waitFor();
+  assert.equal(await choice.count(), 0);
+
+  await window.page.keyboard.press('Escape');
+
+  // The recipe, which can stop it. Then all of them offer what was not tried.
+  await openQuickFixes(window);
+  await quickFix(window, /Show \d+ fix/).waitFor();
+  assert.equal(await quickFix(window, keep).count(), 0);
+  await quickFix(window, /Show \d+ fix/).click();
+  await window.statusItem(WAITING).waitFor({ state: 'detached' });
+  await openQuickFixes(window);
+  await quickFix(window, keep).filter({ hasText: 'not tried yet' }).waitFor();
+  await window.page.keyboard.press('Escape');
+  await window.showContainer('Quantscope');
+  await fixWorst();
+  await choice.waitFor();
+  await window.page.keyboard.press('Escape');
+  await window.page.getByRole('tab', { name: 'shapes layers' }).click();
+  await offered.first().waitFor();
+  assert.equal(
+    await offered.count(),
+    await view.locator('.fixes .trial.untried', { hasText: 'Not tried yet' }).count(),
   );
   await window.close();
 });

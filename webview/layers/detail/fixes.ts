@@ -101,14 +101,16 @@ function head(title: string, fixes: readonly TriedFacts[], layer: number | null,
 
 function progress({ done, total, waits }: TryingFacts, layer: number | null, { actions }: FixContext): Child[] {
   const counted = total === 0 ? '' : ` ${done} of ${total}`;
-  const hint = waits ? 'They are tried once the running job is done.' : EXPLAINED;
+  const hint = waits
+    ? 'They are tried once the running job is done, and offered then.'
+    : `${EXPLAINED} It is offered then.`;
   return [
     h('span', { class: 'hint trying', text: `${waits ? 'Waiting' : 'Being tried'}${counted}`, title: hint }),
     h('button', {
       type: 'button',
       class: 'button quiet',
       text: 'Stop',
-      title: 'Try no more fixes in the background',
+      title: 'Try no more fixes in the background, and offer all',
       'data-key': `stop-${layer ?? 'model'}`,
       'data-action': 'stop-prices',
       onclick: () => {
@@ -151,7 +153,9 @@ interface Item extends TriedFacts, Pick<FixFacts, 'detail'> {
 }
 
 function fixItem(item: Item, { actions, obstacle, trying, asks }: FixContext): HTMLElement {
-  const { key, title, detail, kind, offered, layer, primary, judgement } = item;
+  const { key, title, detail, kind, layer, primary, judgement } = item;
+  // What is going to be tried is offered with what it brings and costs.
+  const offered = item.offered && (trying === null || !item.planned);
   // By what it changes: it may move in the list while somebody has the focus on it. Without blanks, which part ids.
   const id = `fix-${layer ?? 'model'}-${encodeURIComponent(key)}`;
   const button = h('button', {
