@@ -1,7 +1,7 @@
 /** Writing files so that a reader only ever sees the old content or the whole new one. */
 
-import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { toQuantscopeError } from '../shared/errors';
+import { access, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { QuantscopeError, toQuantscopeError } from '../shared/errors';
 import { temporaryName } from './staleFiles';
 
 /** Files on their way: each stands under a temporary name beside the one that it will replace. */
@@ -82,4 +82,17 @@ export async function replaceFile<T>(file: string, fill: (handle: FileHandle) =>
 /** {@link replaceFiles} with one whose content is already in memory. */
 export async function writeFileAtomic(file: string, content: Uint8Array | string): Promise<void> {
   await replaceFiles((files) => files.write(file, content));
+}
+
+/**
+ * For what a person may have edited since.
+ * @param named what to call it
+ * @throws `usage` where it exists
+ */
+export async function refuseExisting(file: string, named: string, hint: string): Promise<void> {
+  const exists = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw new QuantscopeError('usage', `${named} exists.`, { hint });
 }

@@ -75,9 +75,6 @@ const EDITOR_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   'out-of-memory': 'Lower the memory cap in the settings, or the number of samples in the recipe.',
 };
 
-/** By which command a hint would have it done, where a button does it. */
-const IN_TERMINAL = / with `quantscope \w+`/;
-
 /** Lines of a message that a notification shows before it says that there are more. */
 const MOST_LINES = 2;
 
@@ -87,7 +84,7 @@ export function failureText({ code, message, hint }: ErrorData): string {
   const more = lines.length - MOST_LINES;
   const shown = lines.slice(0, MOST_LINES).map((line) => withoutFolder(line));
   const told = [...shown, ...(more > 0 ? [`And ${more} more.`] : [])].join(' ');
-  return `${told} ${EDITOR_HINTS[code] ?? hint.replace(IN_TERMINAL, '')}`.trim();
+  return `${told} ${EDITOR_HINTS[code] ?? hint}`.trim();
 }
 
 export interface Place {

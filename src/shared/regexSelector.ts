@@ -28,7 +28,7 @@ export function mayExplode(pattern: string): boolean {
   /** Whether what is open repeats or branches, and whether the group that has just ended did. */
   let [varies, ended] = [false, false];
   for (const [token] of pattern.matchAll(TOKEN)) {
-    if (/^[*+?{]./su.test(token) || /^[*+?]$/u.test(token)) {
+    if (/^[*+?{]/u.test(token)) {
       if (ended && !ONCE.test(token)) return true;
       varies = true;
       ended = false;

@@ -49,7 +49,7 @@ export function failureError({ kind, message, where, facts, frames, traceback }:
 }
 
 /** What helps where nothing in the recipe does. */
-const ELSEWHERE = 'export the model to ONNX with `quantscope export`';
+const ELSEWHERE = 'export the model to ONNX (in a terminal: `quantscope export`)';
 
 interface TorchRemedy extends ErrorFix {
   /** The same for somebody who edits the recipe by hand. */

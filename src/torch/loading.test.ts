@@ -99,7 +99,7 @@ torch.save(gone.Net(), "orphan.pt")`;
   test('that cannot be traced is quantized around the module that branches', async () => {
     const failure = {
       code: 'torch-untraceable',
-      hint: 'Keep what branches whole and in float, `torch: { leaves: ["2"] }`, or export the model to ONNX with `quantscope export`.',
+      hint: 'Keep what branches whole and in float, `torch: { leaves: ["2"] }`, or export the model to ONNX (in a terminal: `quantscope export`).',
       fixes: [{ title: 'Keep "2" Whole', change: { kind: 'leaves', modules: ['2'] } }],
     };
     await assert.rejects(quantize('branching', 'static', 'images.npy'), failure);

@@ -1,10 +1,9 @@
 /** A PyTorch model moved to ONNX: its fp32 form as a file, with the recipe that quantizes it there. */
 
-import { access } from 'node:fs/promises';
 import * as path from 'node:path';
 import { ErrorAccumulator, SQNR_FLOOR } from '../core/analyze/errors';
 import type { Dataset } from '../core/data/types';
-import { replaceFiles } from '../core/files';
+import { refuseExisting, replaceFiles } from '../core/files';
 import type { JobContext } from '../core/pipeline/types';
 import { recipePath } from '../core/recipeFile';
 import { modelName } from '../core/resultsFolder';
@@ -40,7 +39,9 @@ export async function exportOnnx(job: OnnxExportInput, context: JobContext = {})
   }
   const model = path.resolve(baseDir, `${modelName(recipe.model)}.fp32.onnx`);
   const target: Target = { model, recipe: recipePath(model) };
-  for (const file of [target.model, target.recipe]) await refuseExisting(file);
+  for (const file of [target.model, target.recipe]) {
+    await refuseExisting(file, path.basename(file), 'Move it away or remove it first; an export overwrites nothing.');
+  }
   const { worker, check } = await openWorker(recipe.torch?.python, baseDir, context);
   try {
     return await write(worker, check, job, target, context);
@@ -50,17 +51,6 @@ export async function exportOnnx(job: OnnxExportInput, context: JobContext = {})
 }
 
 type Target = Pick<OnnxExport, 'model' | 'recipe'>;
-
-async function refuseExisting(file: string): Promise<void> {
-  const exists = await access(file).then(
-    () => true,
-    () => false,
-  );
-  if (!exists) return;
-  throw new QuantscopeError('usage', `${path.basename(file)} exists.`, {
-    hint: 'Move it away or remove it first; an export overwrites nothing.',
-  });
-}
 
 async function write(
   worker: TorchWorker,

@@ -1,9 +1,7 @@
-import { access } from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { writeFileAtomic } from '../../core/files';
+import { refuseExisting, writeFileAtomic } from '../../core/files';
 import { recipePath } from '../../core/recipeFile';
-import { QuantscopeError } from '../../shared/errors';
 import { DEFAULT_SAMPLES, explainedRecipe } from '../../shared/newRecipe';
 import type { Preprocess, PreprocessPreset, Recipe } from '../../shared/recipe';
 import { defaultTorchBackend } from '../../shared/recipeValues';
@@ -22,11 +20,7 @@ export const init = defineCommand({
   run: async ({ files: [model], values }, { cwd, run }) => {
     const said = recipeOf(model, values);
     const file = recipePath(path.resolve(cwd, model));
-    if (await exists(file)) {
-      throw new QuantscopeError('usage', `${pathFrom(cwd, file)} exists.`, {
-        hint: 'Edit it, or remove it first; `init` overwrites nothing.',
-      });
-    }
+    await refuseExisting(file, pathFrom(cwd, file), 'Edit it, or remove it first; `init` overwrites nothing.');
     const torch = said.framework === 'torch';
     const chosen = said.backend ?? (torch ? defaultTorchBackend(os.arch()) : 'ort-cpu');
     // Python runs only for those who trust it, and a recipe needs none.
@@ -83,13 +77,6 @@ function keptRecipe(said: Recipe, preprocess: Preprocess | PreprocessPreset, fro
           },
         }),
   };
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Recipes travel with their folder, so their paths are relative and have `/` on every system. */
