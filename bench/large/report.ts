@@ -85,5 +85,11 @@ export function subjectOf(model: OnnxModel): Subject {
   const layers = verdictsOf(report);
   const cost = { passes: 9, layers: layers.length, seconds: 60 };
   const culprits = { version: 1, report: report.created, samples: 16, sqnr: 20, cost, causes: [], layers } as const;
-  return { report, base, planned: [], found: { culprits, prices: undefined, speed: undefined, stamp: 'made' } };
+  return {
+    report,
+    base,
+    planned: [],
+    found: { culprits, prices: undefined, speed: undefined, stamp: 'made' },
+    stamp: '',
+  };
 }

@@ -5,7 +5,7 @@ import type { RecipeChange } from '../shared/fixes';
 import type { Report, Status } from '../shared/report';
 import { fixChoices } from './findings/fixPicks';
 import { pickFix } from './findings/pickFix';
-import { NOTHING_FOUND, readFinding, type FoundOut } from './findings/read';
+import { NOTHING_FOUND, readKnown, type Known } from './findings/read';
 import { STATUS_TITLES, treeItem, treeTooltip } from './layers/items';
 import { layersOfInspection, layersOfReport, neighbours, type ListedLayer } from './layers/layerList';
 import { LayerNodes, NO_FILTER, type LayerFilter, type TreeNode } from './layers/layerNodes';
@@ -28,7 +28,7 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
   readonly #subscriptions: readonly { dispose(): unknown }[];
   #layers: readonly ListedLayer[] = [];
   #report: Report | undefined;
-  #found: Pick<FoundOut, 'culprits' | 'prices'> = NOTHING_FOUND;
+  #found: Known = NOTHING_FOUND;
   #nodes = new LayerNodes([], 'graph', NO_FILTER);
   #order: LayerOrder = 'graph';
   #filter: LayerFilter = NO_FILTER;
@@ -130,13 +130,10 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     const { entry, inspection } = selection;
     let message: string | undefined;
     let report: Report | undefined;
-    let found: Pick<FoundOut, 'culprits' | 'prices'> = NOTHING_FOUND;
+    let found: Known = NOTHING_FOUND;
     try {
       report = entry === undefined || inspection !== undefined ? undefined : await results.report(entry);
-      if (entry !== undefined && report !== undefined) {
-        const [culprits, prices] = [readFinding(entry, report, 'culprits'), readFinding(entry, report, 'prices')];
-        found = { culprits: await culprits, prices: await prices };
-      }
+      if (entry !== undefined && report !== undefined) found = await readKnown(entry, report);
     } catch (error) {
       message = 'The report cannot be read. Quantize again to replace it.';
       log.warn(String(error));
@@ -291,7 +288,7 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     prices.look(entry, report, this.#found, name);
     const chosen = await pickFix({
       title: name,
-      choices: () => fixChoices(report, name, this.#found, prices.planned(entry, report)),
+      choices: () => fixChoices(report, name, this.#found, prices.ofLayer(entry, report, this.#found, name)),
       onDidChange: [prices.onDidChange, this.#changed.event],
       stop: () => {
         prices.stop(entry);

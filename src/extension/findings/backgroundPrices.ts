@@ -15,7 +15,7 @@ import type { JobRunner } from '../jobs/jobRunner';
 import type { ModelEntry, ResultStore } from '../results';
 import { onSettingChange, setting } from '../settings';
 import { BackgroundQueue } from './backgroundQueue';
-import { baseFolder, NOTHING_FOUND, readFinding, type FoundOut } from './read';
+import { baseFolder, NOTHING_FOUND, readKnown, type Known } from './read';
 
 /** More than a person is likely to look at; where they take long, the time ends before. */
 const MOST = 12;
@@ -38,8 +38,6 @@ interface PricesTask {
 /** Fixes of a model that are being tried. */
 export interface PricesUnderWay {
   readonly entry: ModelEntry;
-  /** `created` of the report. */
-  readonly report: string;
   /** What is tried now, and what comes after it. No change twice. */
   readonly planned: readonly Candidate[];
   readonly done: number;
@@ -47,8 +45,6 @@ export interface PricesUnderWay {
   /** It goes on once the job has ended that a person has started. */
   readonly waits: boolean;
 }
-
-type Known = Pick<FoundOut, 'culprits' | 'prices'>;
 
 /** What is left to do where the window is closed, kept with its workspace. */
 interface Left {
@@ -100,6 +96,7 @@ export class BackgroundPrices implements vscode.Disposable {
       }),
       onSettingChange(['prices.measure'], () => {
         this.#queue.drop(({ entry }) => !isWanted(entry));
+        this.#changed.fire();
       }),
     ];
     void this.#goOn();
@@ -111,21 +108,32 @@ export class BackgroundPrices implements vscode.Disposable {
   }
 
   of(entry: ModelEntry): PricesUnderWay | undefined {
-    const ofModel = this.#queue.tasks.filter((task) => isOf(entry, task));
-    const [first] = ofModel;
+    const [first] = this.#queue.tasks.filter((task) => isOf(entry, task));
     if (first === undefined) return undefined;
-    const tasks = ofModel.filter(({ created }) => created === first.created);
-    const left = tasks.flatMap(({ plan, done }) => plan.slice(done));
+    const tasks = this.#tasksOf(entry, first.created);
+    const left = tasks.flatMap(leftOf);
     const planned = [...new Map(left.map((candidate) => [candidateKey(candidate), candidate])).values()];
     const done = tasks.reduce((sum, task) => sum + task.done, 0);
     const waits = !tasks.some((task) => this.#queue.isRunning(task));
-    return { entry, report: first.created, planned, done, total: done + planned.length, waits };
+    return { entry, planned, done, total: done + planned.length, waits };
   }
 
-  /** What is tried of a run now, or going to be: none of it is offered before. */
-  planned(entry: ModelEntry, { created }: Pick<Report, 'created'>): readonly Candidate[] {
-    const underWay = this.of(entry);
-    return underWay?.report === created ? underWay.planned : [];
+  /** Of the fixes of a run, those that are tried before they are offered, but for those of a layer alone. */
+  ofRun(entry: ModelEntry, { created }: Pick<Report, 'created'>): readonly Candidate[] {
+    return this.#tasksOf(entry, created)
+      .filter(({ layer }) => layer === undefined)
+      .flatMap(leftOf);
+  }
+
+  /** Of the fixes of a layer, those that are tried before they are offered: they are, or a look at it begins that. */
+  ofLayer(entry: ModelEntry, report: Report, known: Known, layer: string): readonly Candidate[] {
+    const planned = this.#tasksOf(entry, report.created).flatMap(leftOf);
+    return this.#isOpen(entry, report, layer) ? [...planned, ...untried(report, known, layer)] : planned;
+  }
+
+  /** Another one where other fixes of a model are offered untried. */
+  stamp(entry: ModelEntry): string {
+    return `${isWanted(entry)} ${this.#over.size}`;
   }
 
   /** After a run that a person has started. */
@@ -134,17 +142,16 @@ export class BackgroundPrices implements vscode.Disposable {
   }
 
   /**
-   * Before fixes are shown: they are tried, unless they have been or nobody wants it. Those of a layer go before those of
-   * the run, once the look has lasted for a moment.
+   * When fixes are looked at: they are tried, unless they have been or nobody wants it. Those of a layer go before those
+   * of the run, once the look has lasted for a moment.
    * @param known what was found out about the run
    * @param layer the one whose fixes are shown; by default those of the model and of the layers to blame
    */
   look(entry: ModelEntry, report: Report, known: Known, layer?: string): void {
-    const isOver = this.#over.has(report.created) || this.#over.has(subjectOf(report, layer));
     // Where the run has prices, what is left of its fixes was stopped, or the time was up.
     const wasTried = layer === undefined && known.prices !== undefined;
-    if (isOver || wasTried || !mayTry(entry, report)) return;
-    const planned = new Set(this.planned(entry, report).map(candidateKey));
+    if (wasTried || !this.#isOpen(entry, report, layer)) return;
+    const planned = new Set(this.#tasksOf(entry, report.created).flatMap(leftOf).map(candidateKey));
     const isPlanned = untried(report, known, layer).every((candidate) => planned.has(candidateKey(candidate)));
     if (!isPlanned) this.#add(entry, report, known, layer);
   }
@@ -180,13 +187,22 @@ export class BackgroundPrices implements vscode.Disposable {
     }
   }
 
+  #tasksOf(entry: ModelEntry, created: string): readonly PricesTask[] {
+    return this.#queue.tasks.filter((task) => isOf(entry, task) && task.created === created);
+  }
+
+  /** Whether fixes may be tried that have not been. */
+  #isOpen(entry: ModelEntry, report: Report, layer: string | undefined): boolean {
+    const isOver = this.#over.has(report.created) || this.#over.has(subjectOf(report, layer));
+    return !isOver && mayTry(entry, report);
+  }
+
   #add(entry: ModelEntry, report: Report, known: Known, layer?: string): void {
     const { created } = report;
     // Of the layers that are looked at the last one counts; another run takes the place of all that was left of one.
     this.#queue.drop(
       (task) => isOf(entry, task) && (task.created !== created || (layer !== undefined && task.layer !== undefined)),
     );
-    this.#queue.hold();
     const key = `${entry.folder.toString()} ${layer ?? ''}`;
     this.#queue.add({ key, entry, created, layer, plan: untried(report, known, layer), done: 0 });
     this.#giveWay(this.#needed.jobs.running.length > 0);
@@ -243,6 +259,8 @@ function subjectOf({ created }: Pick<Report, 'created'>, layer: string | undefin
 
 const isOf = (entry: ModelEntry, task: PricesTask): boolean => task.entry.folder.toString() === entry.folder.toString();
 
+const leftOf = ({ plan, done }: PricesTask): readonly Candidate[] => plan.slice(done);
+
 function candidatesOf(report: Report, { culprits }: Known, layer: string | undefined): Candidate[] {
   return fixesToTry(report, culprits, layer, MOST);
 }
@@ -251,11 +269,6 @@ function untried(report: Report, known: Known, layer: string | undefined): Candi
   return candidatesOf(report, known, layer).filter(
     (candidate) => priceOf(known.prices, candidateKey(candidate)) === undefined,
   );
-}
-
-async function readKnown(entry: ModelEntry, report: Report): Promise<Known> {
-  const [culprits, prices] = [readFinding(entry, report, 'culprits'), readFinding(entry, report, 'prices')];
-  return { culprits: await culprits, prices: await prices };
 }
 
 /** Changes are tried on ONNX models alone, on data, and where that is wanted. */

@@ -39,20 +39,36 @@ function queueOf() {
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const task = (name: string, key = name): Task => ({ key, name });
 
-test('one at a time, and the newest of those that wait is next', async () => {
+test('one at a time, the newest first, and none before the queue is released', async () => {
   const { queue, events, end, left } = queueOf();
   for (const name of ['a', 'b', 'c']) queue.add(task(name));
-  assert.deepEqual(events, ['begin a']);
-  await end('a');
+  assert.deepEqual(events, []);
+  queue.release();
+  assert.deepEqual(events, ['begin c']);
   await end('c');
-  assert.deepEqual(events, ['begin a', 'begin c', 'begin b']);
-  assert.deepEqual(left(), ['b']);
+  await end('b');
+  assert.deepEqual(events, ['begin c', 'begin b', 'begin a']);
+  assert.deepEqual(left(), ['a']);
+});
+
+test('released again, the newest goes before the one that runs, which is begun again', async () => {
+  const { queue, events, end } = queueOf();
+  queue.add(task('a'));
+  queue.release();
+  queue.add(task('b'));
+  assert.deepEqual(events, ['begin a']);
+  queue.release();
+  await settled();
+  queue.release();
+  await end('b');
+  assert.deepEqual(events, ['begin a', 'interrupt a', 'begin b', 'begin a']);
 });
 
 test('what a person starts goes first: the task is interrupted, kept, and begun again', async () => {
   const { queue, events, end, left } = queueOf();
   const first = task('a');
   queue.add(first);
+  queue.release();
   queue.hold();
   assert.equal(queue.isRunning(first), false);
   await settled();
@@ -73,6 +89,7 @@ test('what a person starts goes first: the task is interrupted, kept, and begun 
 test('a short interruption, over before the task has let go, does not run it twice at once', async () => {
   const { queue, events } = queueOf();
   queue.add(task('a'));
+  queue.release();
   queue.hold();
   queue.release();
   assert.deepEqual(events, ['begin a', 'interrupt a']);
@@ -83,6 +100,7 @@ test('a short interruption, over before the task has let go, does not run it twi
 test('a newer task about the same takes the place of the older one', async () => {
   const { queue, events, left } = queueOf();
   queue.add(task('old', 'net'));
+  queue.release();
   queue.add(task('new', 'net'));
   await settled();
   assert.deepEqual([events, left()], [['begin old', 'interrupt old', 'begin new'], ['new']]);
@@ -91,6 +109,7 @@ test('a newer task about the same takes the place of the older one', async () =>
 test('a dropped task does not come back, and a failed one is told once', async () => {
   const { queue, events, end, left } = queueOf();
   queue.add(task('a'));
+  queue.release();
   queue.add(task('b'));
   queue.drop(({ name }) => name === 'a');
   await settled();

@@ -1,6 +1,7 @@
 /**
  * Work that nobody has asked for: one task at a time, the newest first, and none while something goes before it. What is
- * interrupted stays in the queue, and is begun again. Pure but for the work itself.
+ * added waits until the queue is released. What is interrupted stays in the queue, and is begun again. Pure but for the
+ * work itself.
  */
 
 import { toQuantscopeError, type QuantscopeError } from '../../shared/errors';
@@ -43,7 +44,6 @@ export class BackgroundQueue<T extends BackgroundTask> {
     const former = this.#tasks.filter(({ key }) => key === task.key);
     this.#tasks = [task, ...this.#tasks.filter(({ key }) => key !== task.key)];
     for (const outdated of former) this.#interrupt(outdated);
-    this.#next();
     this.#work.changed();
   }
 
@@ -55,8 +55,11 @@ export class BackgroundQueue<T extends BackgroundTask> {
     this.#work.changed();
   }
 
+  /** Nothing goes before: the newest is worked on, and another that runs is interrupted for it. */
   release(): void {
     this.#held = false;
+    const [newest] = this.#tasks;
+    if (this.#running !== undefined && this.#running.task !== newest) this.#interrupt(this.#running.task);
     this.#next();
   }
 

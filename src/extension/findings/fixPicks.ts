@@ -7,7 +7,7 @@ import { judge, promises } from '../../shared/judgement';
 import { layerFixes } from '../../shared/layerFixes';
 import { briefPrice } from '../../shared/priceText';
 import type { Report } from '../../shared/report';
-import type { FoundOut } from './read';
+import type { Known } from './read';
 
 export interface FixPick {
   readonly label: string;
@@ -26,7 +26,7 @@ export interface FixChoices {
 export function fixChoices(
   report: Report,
   layer: string,
-  { culprits, prices }: Pick<FoundOut, 'culprits' | 'prices'>,
+  { culprits, prices }: Known,
   planned: readonly Candidate[],
 ): FixChoices {
   const keys = new Set(planned.map(candidateKey));

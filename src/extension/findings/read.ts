@@ -13,6 +13,14 @@ export type FoundOut = { readonly [K in keyof Findings]: Findings[K] | undefined
 
 export const NOTHING_FOUND: FoundOut = { culprits: undefined, prices: undefined, speed: undefined, stamp: '' };
 
+/** What is known of the fixes of a run. */
+export type Known = Pick<FoundOut, 'culprits' | 'prices'>;
+
+export async function readKnown(entry: ModelEntry, report: Report): Promise<Known> {
+  const [culprits, prices] = [readFinding(entry, report, 'culprits'), readFinding(entry, report, 'prices')];
+  return { culprits: await culprits, prices: await prices };
+}
+
 /** Where the paths of the run's recipe start. */
 export function baseFolder({ folder, recipe }: ModelEntry, { base }: Pick<Report, 'base'>): vscode.Uri {
   return base === undefined ? vscode.Uri.joinPath(recipe, '..') : vscode.Uri.joinPath(folder, base);

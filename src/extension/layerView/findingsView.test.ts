@@ -30,7 +30,13 @@ function after(brought: readonly number[], planned: readonly Candidate[]): Subje
   const start = { sqnr: 1, agreement: null, top1: null, top1Fp32: null };
   const fixes = brought.map((sqnr, index) => ({ ...plan[index]!, price: priceOf(sqnr) }));
   const prices = brought.length === 0 ? undefined : mergePrices(report, undefined, { samples: 9, start, fixes });
-  return { report, base: undefined, found: { culprits: undefined, prices, speed: undefined, stamp: '' }, planned };
+  return {
+    report,
+    base: undefined,
+    found: { culprits: undefined, prices, speed: undefined, stamp: '' },
+    planned,
+    stamp: '',
+  };
 }
 const titles = (subject: Subject): string[] => offeredFixes(subject, null).map(({ title }) => title);
 

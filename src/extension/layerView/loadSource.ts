@@ -38,7 +38,7 @@ export async function loadSource(
   const isLast = (await last.catch(() => undefined))?.created === report.created;
   const found = isLast ? await readFindings(entry, report) : NOTHING_FOUND;
   if (isLast) prices.look(entry, report, found);
-  const subject = { report, base: compared, found, planned: prices.planned(entry, report) };
+  const subject = { report, base: compared, found, planned: prices.ofRun(entry, report), stamp: prices.stamp(entry) };
   return { id: reportId(subject), ...subject, measured: isLast ? entry.report : undefined };
 }
 

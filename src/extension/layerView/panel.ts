@@ -117,8 +117,9 @@ export class LayerPanel implements vscode.Disposable {
         this.#job = job;
       }),
       selection.onDidChange(({ source, layer }) => {
-        if (source === 'view' || !this.#isSelected()) return;
-        this.#tell({ type: 'event', event: 'select', data: layer ?? null });
+        if (!this.#isSelected()) return;
+        this.#look();
+        if (source !== 'view') this.#tell({ type: 'event', event: 'select', data: layer ?? null });
       }),
     );
   }
@@ -175,6 +176,7 @@ export class LayerPanel implements vscode.Disposable {
       if (shown === undefined) return { content: { kind: 'empty' }, stale: [] };
       const facts = this.#shown.find(({ id }) => id === shown.id)?.facts ?? reportFacts(shown);
       this.#shown = [...this.#shown.filter(({ id }) => id !== shown.id), { ...shown, facts }].slice(-REMEMBERED);
+      this.#look();
       return {
         content: { kind: 'report', report: facts },
         // An earlier run is out of date by what it is.
@@ -183,6 +185,14 @@ export class LayerPanel implements vscode.Disposable {
     } catch (error) {
       return { content: { kind: 'failed', error: toQuantscopeError(error).toData() }, stale: [] };
     }
+  }
+
+  /** The fixes of the layer that is selected are tried, of the last run. */
+  #look(): void {
+    const { prices, selection } = this.#services;
+    const shown = this.#shown.at(-1);
+    if (!this.#isSelected() || selection.layer === undefined || shown?.measured === undefined) return;
+    prices.look(this.#entry, shown.report, shown.found, selection.layer);
   }
 
   #isSelected(): boolean {
@@ -266,9 +276,9 @@ export class LayerPanel implements vscode.Disposable {
 
   #layer(shown: Shown, layer: number): LayerFacts {
     const { report, found, measured } = shown;
-    const { prices } = this.#services;
-    if (measured !== undefined) prices.look(this.#entry, report, found, layerAt(report, layer).name);
-    return layerFacts({ ...shown, planned: prices.planned(this.#entry, report) }, layer);
+    if (measured === undefined) return layerFacts(shown, layer);
+    const { name } = layerAt(report, layer);
+    return layerFacts({ ...shown, planned: this.#services.prices.ofLayer(this.#entry, report, found, name) }, layer);
   }
 
   async #measurements({ report, measured }: Shown, layer: number): Promise<LayerMeasurements> {

@@ -1,7 +1,6 @@
 /** A report as the layer view asks for it: figures, pages of rows, and one layer. Pure. */
 
 import { QuantscopeError } from '../../shared/errors';
-import { candidateKey } from '../../shared/fixesToTry';
 import type { ErrorMeasure, LayerReport, Report, TensorReport } from '../../shared/report';
 import {
   PAGE_ROWS,
@@ -52,9 +51,9 @@ export function reportFacts(subject: Subject): ReportFacts {
 }
 
 /** Another report, another one to compare with or another reason to, or something found out or left to is another id. */
-export function reportId({ report, base, found, planned }: Subject): string {
+export function reportId({ report, base, found, planned, stamp }: Subject): string {
   const compared = base === undefined ? [] : [base.relation, base.report.created];
-  return [report.created, report.model.sha256, ...compared, found.stamp, ...planned.map(candidateKey)].join(' ');
+  return [report.created, report.model.sha256, ...compared, found.stamp, planned.length, stamp].join(' ');
 }
 
 export function runFacts(report: Report): RunFacts {

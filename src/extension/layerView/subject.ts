@@ -9,8 +9,10 @@ export interface Subject {
   readonly report: Report;
   readonly base: Base | undefined;
   readonly found: FoundOut;
-  /** Fixes that are tried in the background, now or soon. */
+  /** Fixes that are tried in the background before they are offered. */
   readonly planned: readonly Candidate[];
+  /** Another one where other fixes are offered untried. */
+  readonly stamp: string;
 }
 
 /** What a run is compared with. */

@@ -66,6 +66,15 @@ async function shownView(window: Workbench): Promise<FrameLocator> {
   return view;
 }
 
+async function select(view: FrameLocator, layer: string): Promise<void> {
+  // The table scrolls to what is selected.
+  await view.locator('.grid').evaluate((grid) => {
+    grid.scrollTop = 0;
+  });
+  await view.locator('.rows .row', { has: view.getByTitle(layer) }).click();
+  await view.locator('.detail h2', { hasText: layer }).waitFor();
+}
+
 /** On the line of the recipe where the worst layer is told of. */
 async function openQuickFixes(window: Workbench): Promise<void> {
   await window.openFile('shapes.quant.yaml');
@@ -137,8 +146,17 @@ test('after a run each fix is tried on its own, and is offered once it was, with
   assert.equal(judged[0], 'better');
   assert.deepEqual(await severeViolations(view), [], 'with prices');
 
+  // What a person looks at is tried as well, where the run alone would not have.
+  await select(view, UNBLAMED);
+  await view.locator('.fixes .trial').first().waitFor();
+  await ended(window);
+  await view.locator('.fixes .trial').waitFor({ state: 'detached' });
+  const offered = await view.locator('.fixes li .button').count();
+  assert.ok(offered > 0 && prices(folder)!.fixes.length > kept.fixes.length);
+  assert.equal(await view.locator('.fixes li .price').count(), offered);
+
   // The layer, the tree and the recipe tell the same.
-  await view.locator('.rows .row', { has: view.getByTitle(WORST) }).click();
+  await select(view, WORST);
   const keep = kept.fixes.find(({ fix }) => fix.title === `Keep "${WORST}" in float`);
   const brought = `output +${keep!.price!.sqnr.value.toPrecision(3)} dB`;
   await view.locator('.fixes li', { hasText: keep!.fix.title }).locator('.better').first().waitFor();
@@ -179,12 +197,7 @@ test('no view offers what is being tried, until it was or is stopped', async () 
   await waiting.first().waitFor();
   assert.equal(await offered.count(), 0);
   for (const layer of [UNBLAMED, WORST]) {
-    // The table scrolls to what is selected.
-    await view.locator('.grid').evaluate((grid) => {
-      grid.scrollTop = 0;
-    });
-    await view.locator('.rows .row', { has: view.getByTitle(layer) }).click();
-    await view.locator('.detail h2', { hasText: layer }).waitFor();
+    await select(view, layer);
     await waiting.first().waitFor();
     assert.equal(await offered.count(), 0, layer);
   }

@@ -155,7 +155,7 @@ interface Item extends TriedFacts, Pick<FixFacts, 'detail'> {
 function fixItem(item: Item, { actions, obstacle, trying, asks }: FixContext): HTMLElement {
   const { key, title, detail, kind, layer, primary, judgement } = item;
   // What is going to be tried is offered with what it brings and costs.
-  const offered = item.offered && (trying === null || !item.planned);
+  const offered = item.offered && !item.planned;
   // By what it changes: it may move in the list while somebody has the focus on it. Without blanks, which part ids.
   const id = `fix-${layer ?? 'model'}-${encodeURIComponent(key)}`;
   const button = h('button', {
@@ -181,7 +181,7 @@ function fixItem(item: Item, { actions, obstacle, trying, asks }: FixContext): H
 }
 
 function priceElements({ key, planned, judgement, tag }: TriedFacts, trying: TryingFacts | null): Child[] {
-  if (tag === null) return [untriedElement(planned ? trying : null, key)];
+  if (tag === null) return [untriedElement(planned, trying, key)];
   const { price, why } = tag;
   const word = JUDGED[judgement];
   const judged = h('span', { class: `judged ${judgement}`, text: word });
@@ -191,13 +191,12 @@ function priceElements({ key, planned, judgement, tag }: TriedFacts, trying: Try
   return [word === '' ? null : judged, priceElement(price)];
 }
 
-function untriedElement(trying: TryingFacts | null, key: string): HTMLElement {
-  const [state, text] =
-    trying === null
-      ? ['untried', 'Not tried yet']
-      : trying.current === key
-        ? ['running', 'Being tried…']
-        : ['waiting', 'To be tried'];
+function untriedElement(planned: boolean, trying: TryingFacts | null, key: string): HTMLElement {
+  const [state, text] = !planned
+    ? ['untried', 'Not tried yet']
+    : trying?.current === key
+      ? ['running', 'Being tried…']
+      : ['waiting', trying === null ? 'Tried once the layer is selected' : 'To be tried'];
   return h('span', { class: `hint trial ${state}`, text });
 }
 
