@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import type { RecipeChange } from '../shared/fixes';
 import type { Report, Status } from '../shared/report';
+import { layerScope } from './findings/backgroundPrices';
 import { fixChoices } from './findings/fixPicks';
 import { pickFix } from './findings/pickFix';
 import { NOTHING_FOUND, readKnown, type Known } from './findings/read';
@@ -285,10 +286,11 @@ class LayersTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable
     const report = this.#report;
     if (layer === undefined || report === undefined || entry === undefined) return;
     const { name } = layer;
-    prices.look(entry, report, this.#found, name);
+    const scope = layerScope(name);
+    prices.look(entry, report, this.#found, scope);
     const chosen = await pickFix({
       title: name,
-      choices: () => fixChoices(report, name, this.#found, prices.ofLayer(entry, report, this.#found, name)),
+      choices: () => fixChoices(report, name, this.#found, prices.waiting(entry, report, this.#found, scope)),
       onDidChange: [prices.onDidChange, this.#changed.event],
       stop: () => {
         prices.stop(entry);

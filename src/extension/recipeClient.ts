@@ -2,9 +2,11 @@
 
 import * as vscode from 'vscode';
 import { LanguageClient, RevealOutputChannelOn, TransportKind, type Middleware } from 'vscode-languageclient/node';
-import { changeKey, type Fix } from '../shared/fixes';
+import type { Fix } from '../shared/fixes';
 import { plural } from '../shared/format';
-import { candidateKey } from '../shared/fixesToTry';
+import { candidateKey, type Candidate } from '../shared/fixesToTry';
+import { recipeScope } from './findings/backgroundPrices';
+import { readKnown } from './findings/read';
 import type { CommandId } from './ids';
 import type { Services } from './services';
 
@@ -41,18 +43,24 @@ const middleware = ({ prices, results }: Pick<Services, 'prices' | 'results'>): 
   /** What is going to be tried is offered with what it brings and costs, as in the other views. */
   provideCodeActions: async (document, range, context, token, next) => {
     const actions = await next(document, range, context, token);
-    const planned = prices.of(await results.entryOf(document.uri))?.planned ?? [];
-    const keys = new Set(planned.map(candidateKey));
-    const offered = actions?.filter((action) => !keys.has(keyOfFix(action)));
-    const waiting = (actions?.length ?? 0) - (offered?.length ?? 0);
-    return waiting === 0 ? actions : [...(offered ?? []), offerUntried(waiting)];
+    const entry = await results.entryOf(document.uri);
+    // One that cannot be read has no fixes.
+    const report = await results.report(entry).catch(() => undefined);
+    if (actions === null || actions === undefined || report === undefined) return actions;
+    const known = await readKnown(entry, report);
+    const scope = recipeScope(actions.flatMap(candidateOf));
+    prices.look(entry, report, known, scope);
+    const waiting = new Set(prices.waiting(entry, report, known, scope).map(candidateKey));
+    const offered = actions.filter((action) => !candidateOf(action).some((fix) => waiting.has(candidateKey(fix))));
+    return offered.length === actions.length ? actions : [...offered, offerUntried(actions.length - offered.length)];
   },
 });
 
-/** The key of what a quick fix changes; empty for a correction of the text. */
-function keyOfFix({ command }: vscode.Command | vscode.CodeAction): string {
-  const fix: unknown = typeof command === 'object' ? command.arguments?.[1] : undefined;
-  return isFix(fix) ? changeKey(fix.change) : '';
+/** What a quick fix would try, if it is one of a layer and no correction of the text. */
+function candidateOf({ command }: vscode.Command | vscode.CodeAction): Candidate[] {
+  const args: readonly unknown[] = typeof command === 'object' ? (command.arguments ?? []) : [];
+  const [, fix, layer] = args;
+  return isFix(fix) && typeof layer === 'string' ? [{ fix, layer }] : [];
 }
 
 function offerUntried(waiting: number): vscode.CodeAction {

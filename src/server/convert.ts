@@ -71,7 +71,7 @@ export function toCodeAction(
     ...(answered.length === 0 ? {} : { diagnostics: answered }),
     ...(preferred ? { isPreferred: true } : {}),
     edit: { changes: { [uri]: toEdits(document, edits) } },
-    ...(follows ? { command: { title, command, arguments: [uri, fix] } } : {}),
+    ...(follows ? { command: { title, command, arguments: [uri, fix, finding?.layer ?? null] } } : {}),
   };
 }
 

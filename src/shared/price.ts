@@ -1,6 +1,7 @@
 /** What a change of the recipe costs and brings, as measured: the price tag of a fix. */
 
 import type { Fix } from './fixes';
+import type { Candidate } from './fixesToTry';
 
 /** A difference with the interval in which it lies with 95 % confidence. */
 export interface Difference {
@@ -44,8 +45,8 @@ export interface PricesInput {
   readonly samples?: number;
   /** Most fixes to try. Default 8. */
   readonly most?: number;
-  /** Leaves out what has a price of this run already. */
-  readonly onlyNew?: boolean;
+  /** Just these, instead of those that suggest themselves. */
+  readonly candidates?: readonly Candidate[];
   /** About how long it may take; what is left then is not tried. A slow model is judged by fewer samples. */
   readonly seconds?: number;
   /** Of the confidence intervals. Default 0. */

@@ -2,8 +2,7 @@
 
 import * as path from 'node:path';
 import { throwIfCancelled, toQuantscopeError } from '../../shared/errors';
-import { priceOf } from '../../shared/findings';
-import { candidateKey, fixesToTry, type Candidate } from '../../shared/fixesToTry';
+import { fixesToTry } from '../../shared/fixesToTry';
 import type { PricedFix, Prices, PricesInput } from '../../shared/price';
 import type { Recipe } from '../../shared/recipe';
 import { changeRecipe } from '../../shared/recipeEdit';
@@ -30,11 +29,7 @@ export async function priceFixes(input: PricesInput, context: JobContext = {}): 
   const { baseDir, layer, seed, seconds = Infinity, most = DEFAULT_MOST } = input;
   const end = performance.now() + 1000 * seconds;
   const recipe: Recipe = { ...report.recipe, model: report.model.path };
-  const known = await readFinding(outDir, report, 'prices');
-  const candidates = fixesToTry(report, await readFinding(outDir, report, 'culprits'), layer, most);
-  const isNew = (candidate: Candidate): boolean => priceOf(known, candidateKey(candidate)) === undefined;
-  const wanted = input.onlyNew === true ? candidates.filter(isNew) : candidates;
-  if (wanted.length === 0 && known !== undefined) return known;
+  const wanted = input.candidates ?? fixesToTry(report, await readFinding(outDir, report, 'culprits'), layer, most);
   const trials = await Trials.open({ recipe, baseDir }, outDir, context, {
     timed: true,
     samples: input.samples ?? samplesWithin(seconds, report.latency, wanted.length),

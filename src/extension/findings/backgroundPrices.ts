@@ -23,17 +23,40 @@ const MOST = 12;
 const IDLE_MS = 1_000;
 
 interface PricesTask {
-  /** The model, and the layer where it is about one: of those that are looked at only the last counts. */
+  /** The model, and who wants it: of what is looked at in one place only the last counts. */
   readonly key: string;
   readonly entry: ModelEntry;
   /** Of the report whose fixes are tried. */
   readonly created: string;
-  /** Only its fixes; by default those of the model and of the layers to blame. */
-  readonly layer: string | undefined;
+  readonly scope: Scope;
   /** What is tried, in this order. */
   plan: readonly Candidate[];
   done: number;
 }
+
+/** Where fixes are offered, and which. */
+export interface Scope {
+  readonly place: 'run' | 'layer' | 'recipe';
+  readonly candidates: (report: Report, known: Known) => readonly Candidate[];
+}
+
+/** The fixes of the model, and of the layers to blame. */
+const RUN: Scope = {
+  place: 'run',
+  candidates: (report, { culprits }) => fixesToTry(report, culprits, undefined, MOST),
+};
+
+/** All fixes of one layer. */
+export const layerScope = (layer: string): Scope => ({
+  place: 'layer',
+  candidates: (report, { culprits }) => fixesToTry(report, culprits, layer, MOST),
+});
+
+/** What the recipe offers at a place of its text. */
+export const recipeScope = (candidates: readonly Candidate[]): Scope => ({
+  place: 'recipe',
+  candidates: () => candidates,
+});
 
 /** Fixes of a model that are being tried. */
 export interface PricesUnderWay {
@@ -81,7 +104,7 @@ export class BackgroundPrices implements vscode.Disposable {
     this.#queue = new BackgroundQueue<PricesTask>({
       run: (task, signal) => this.#run(task, signal),
       failed: (task, { code, message }) => {
-        this.#over.add(subjectOf(task, task.layer));
+        this.#end(task);
         log.warn(`Trying fixes of ${task.entry.name}: ${code}: ${message}`);
       },
       changed: () => {
@@ -118,17 +141,16 @@ export class BackgroundPrices implements vscode.Disposable {
     return { entry, planned, done, total: done + planned.length, waits };
   }
 
-  /** Of the fixes of a run, those that are tried before they are offered, but for those of a layer alone. */
+  /** Of the fixes of a run, those that are tried before they are offered, but for those of one place alone. */
   ofRun(entry: ModelEntry, { created }: Pick<Report, 'created'>): readonly Candidate[] {
     return this.#tasksOf(entry, created)
-      .filter(({ layer }) => layer === undefined)
+      .filter(({ scope }) => scope === RUN)
       .flatMap(leftOf);
   }
 
-  /** Of the fixes of a layer, those that are tried before they are offered: they are, or a look at it begins that. */
-  ofLayer(entry: ModelEntry, report: Report, known: Known, layer: string): readonly Candidate[] {
-    const planned = this.#tasksOf(entry, report.created).flatMap(leftOf);
-    return this.#isOpen(entry, report, layer) ? [...planned, ...untried(report, known, layer)] : planned;
+  /** What is tried before it is offered: it is going to be, or {@link look} would begin that. */
+  waiting(entry: ModelEntry, report: Report, known: Known, scope: Scope): readonly Candidate[] {
+    return [...this.#tasksOf(entry, report.created).flatMap(leftOf), ...this.#open(entry, report, known, scope)];
   }
 
   /** Another one where other fixes of a model are offered untried. */
@@ -138,22 +160,21 @@ export class BackgroundPrices implements vscode.Disposable {
 
   /** After a run that a person has started. */
   begin(entry: ModelEntry, report: Report): void {
-    if (mayTry(entry, report)) this.#add(entry, report, NOTHING_FOUND);
+    this.look(entry, report, NOTHING_FOUND);
   }
 
   /**
-   * When fixes are looked at: they are tried, unless they have been or nobody wants it. Those of a layer go before those
-   * of the run, once the look has lasted for a moment.
+   * When fixes are looked at: they are tried, unless they have been or nobody wants it, before what was begun earlier,
+   * once the look has lasted for a moment.
    * @param known what was found out about the run
-   * @param layer the one whose fixes are shown; by default those of the model and of the layers to blame
+   * @param scope by default the fixes of the model and of the layers to blame
    */
-  look(entry: ModelEntry, report: Report, known: Known, layer?: string): void {
+  look(entry: ModelEntry, report: Report, known: Known, scope = RUN): void {
     // Where the run has prices, what is left of its fixes was stopped, or the time was up.
-    const wasTried = layer === undefined && known.prices !== undefined;
-    if (wasTried || !this.#isOpen(entry, report, layer)) return;
+    if (scope === RUN && known.prices !== undefined) return;
     const planned = new Set(this.#tasksOf(entry, report.created).flatMap(leftOf).map(candidateKey));
-    const isPlanned = untried(report, known, layer).every((candidate) => planned.has(candidateKey(candidate)));
-    if (!isPlanned) this.#add(entry, report, known, layer);
+    const isPlanned = (candidate: Candidate): boolean => planned.has(candidateKey(candidate));
+    if (!this.#open(entry, report, known, scope).every(isPlanned)) this.#add(entry, report, known, scope);
   }
 
   /** @param entry only its fixes; by default those of all models */
@@ -170,7 +191,7 @@ export class BackgroundPrices implements vscode.Disposable {
   }
 
   #keep(): void {
-    const ofRuns = this.#queue.tasks.filter(({ layer }) => layer === undefined);
+    const ofRuns = this.#queue.tasks.filter(({ scope }) => scope === RUN);
     const left = ofRuns.map(({ entry, created }): Left => ({ recipe: entry.recipe.toString(), created }));
     void this.#needed.memory.update(LEFT, left);
   }
@@ -182,8 +203,8 @@ export class BackgroundPrices implements vscode.Disposable {
       const entry = await results.entryOf(vscode.Uri.parse(recipe));
       // One that cannot be read is nothing to go on with, and the views say so.
       const report = await results.report(entry).catch(() => undefined);
-      if (report?.created === created && mayTry(entry, report))
-        this.#add(entry, report, await readKnown(entry, report));
+      if (report?.created !== created || !mayTry(entry, report)) continue;
+      this.#add(entry, report, await readKnown(entry, report), RUN);
     }
   }
 
@@ -191,21 +212,27 @@ export class BackgroundPrices implements vscode.Disposable {
     return this.#queue.tasks.filter((task) => isOf(entry, task) && task.created === created);
   }
 
-  /** Whether fixes may be tried that have not been. */
-  #isOpen(entry: ModelEntry, report: Report, layer: string | undefined): boolean {
-    const isOver = this.#over.has(report.created) || this.#over.has(subjectOf(report, layer));
-    return !isOver && mayTry(entry, report);
+  /** What may be tried and has not been. */
+  #open(entry: ModelEntry, report: Report, known: Known, scope: Scope): readonly Candidate[] {
+    const { created } = report;
+    if (this.#over.has(created) || !mayTry(entry, report)) return [];
+    return untried(scope.candidates(report, known), known).filter(
+      (candidate) => !this.#over.has(`${created} ${candidateKey(candidate)}`),
+    );
   }
 
-  #add(entry: ModelEntry, report: Report, known: Known, layer?: string): void {
+  #add(entry: ModelEntry, report: Report, known: Known, scope: Scope): void {
     const { created } = report;
-    // Of the layers that are looked at the last one counts; another run takes the place of all that was left of one.
-    this.#queue.drop(
-      (task) => isOf(entry, task) && (task.created !== created || (layer !== undefined && task.layer !== undefined)),
-    );
-    const key = `${entry.folder.toString()} ${layer ?? ''}`;
-    this.#queue.add({ key, entry, created, layer, plan: untried(report, known, layer), done: 0 });
+    // Another run takes the place of all that was left of one.
+    this.#queue.drop((task) => isOf(entry, task) && task.created !== created);
+    const plan = untried(scope.candidates(report, known), known);
+    this.#queue.add({ key: `${entry.folder.toString()} ${scope.place}`, entry, created, scope, plan, done: 0 });
     this.#giveWay(this.#needed.jobs.running.length > 0);
+  }
+
+  /** What it has left was not to be tried: the time was up, or it failed. */
+  #end({ created, plan }: PricesTask): void {
+    for (const candidate of plan) this.#over.add(`${created} ${candidateKey(candidate)}`);
   }
 
   #giveWay(isBusy: boolean): void {
@@ -220,16 +247,16 @@ export class BackgroundPrices implements vscode.Disposable {
 
   async #run(task: PricesTask, signal: AbortSignal): Promise<void> {
     const { engine, results, log } = this.#needed;
-    const { entry, created, layer } = task;
+    const { entry, created, scope } = task;
     const report = await results.report(entry);
     // Another run has taken its place, in a terminal for instance.
     if (report?.created !== created || !vscode.workspace.isTrusted) return;
     const known = await readKnown(entry, report);
     signal.throwIfAborted();
-    const fresh = untried(report, known, layer);
+    const all = scope.candidates(report, known);
+    const fresh = untried(all, known);
     if (fresh.length === 0) return;
-    const isFresh = new Set(fresh.map(candidateKey));
-    const former = candidatesOf(report, known, layer).filter((candidate) => !isFresh.has(candidateKey(candidate)));
+    const former = all.filter((candidate) => !fresh.includes(candidate));
     const tell = (done: number): void => {
       task.done = former.length + done;
       this.#changed.fire();
@@ -239,7 +266,7 @@ export class BackgroundPrices implements vscode.Disposable {
     const start = performance.now();
     const input = {
       ...{ report: entry.report.fsPath, baseDir: baseFolder(entry, report).fsPath },
-      ...{ onlyNew: true, most: MOST, seconds: PRICES_SECONDS, ...(layer === undefined ? {} : { layer }) },
+      ...{ candidates: fresh, seconds: PRICES_SECONDS },
     };
     const onProgress = ({ stage, done }: { readonly stage: string; readonly done: number }): void => {
       if (stage !== 'tune' || signal.aborted) return;
@@ -247,28 +274,18 @@ export class BackgroundPrices implements vscode.Disposable {
       tell(done);
     };
     await engine.requestInBackground('prices', input, { signal, onProgress });
-    this.#over.add(subjectOf(task, layer));
+    this.#end(task);
     results.refresh();
     log.info(`Tried ${fresh.length} fixes of ${entry.name} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
   }
-}
-
-function subjectOf({ created }: Pick<Report, 'created'>, layer: string | undefined): string {
-  return `${created} ${layer ?? ''}`;
 }
 
 const isOf = (entry: ModelEntry, task: PricesTask): boolean => task.entry.folder.toString() === entry.folder.toString();
 
 const leftOf = ({ plan, done }: PricesTask): readonly Candidate[] => plan.slice(done);
 
-function candidatesOf(report: Report, { culprits }: Known, layer: string | undefined): Candidate[] {
-  return fixesToTry(report, culprits, layer, MOST);
-}
-
-function untried(report: Report, known: Known, layer: string | undefined): Candidate[] {
-  return candidatesOf(report, known, layer).filter(
-    (candidate) => priceOf(known.prices, candidateKey(candidate)) === undefined,
-  );
+function untried(candidates: readonly Candidate[], { prices }: Known): readonly Candidate[] {
+  return candidates.filter((candidate) => priceOf(prices, candidateKey(candidate)) === undefined);
 }
 
 /** Changes are tried on ONNX models alone, on data, and where that is wanted. */

@@ -22,7 +22,7 @@ import {
 import { folderOf, nameOf } from '../entries';
 import { explainSpeedOf, findCulprits, measurePrices } from '../findings';
 import { openSample } from '../findings/openSample';
-import type { PricesUnderWay } from '../findings/backgroundPrices';
+import { layerScope, type PricesUnderWay } from '../findings/backgroundPrices';
 import type { FoundOut } from '../findings/read';
 import type { CommandId } from '../ids';
 import type { RunningJob } from '../jobs/jobRunner';
@@ -192,7 +192,7 @@ export class LayerPanel implements vscode.Disposable {
     const { prices, selection } = this.#services;
     const shown = this.#shown.at(-1);
     if (!this.#isSelected() || selection.layer === undefined || shown?.measured === undefined) return;
-    prices.look(this.#entry, shown.report, shown.found, selection.layer);
+    prices.look(this.#entry, shown.report, shown.found, layerScope(selection.layer));
   }
 
   #isSelected(): boolean {
@@ -278,7 +278,8 @@ export class LayerPanel implements vscode.Disposable {
     const { report, found, measured } = shown;
     if (measured === undefined) return layerFacts(shown, layer);
     const { name } = layerAt(report, layer);
-    return layerFacts({ ...shown, planned: this.#services.prices.ofLayer(this.#entry, report, found, name) }, layer);
+    const planned = this.#services.prices.waiting(this.#entry, report, found, layerScope(name));
+    return layerFacts({ ...shown, planned }, layer);
   }
 
   async #measurements({ report, measured }: Shown, layer: number): Promise<LayerMeasurements> {
