@@ -150,7 +150,9 @@ export class BackgroundPrices implements vscode.Disposable {
 
   /** What is tried before it is offered: it is going to be, or {@link look} would begin that. */
   waiting(entry: ModelEntry, report: Report, known: Known, scope: Scope): readonly Candidate[] {
-    return [...this.#tasksOf(entry, report.created).flatMap(leftOf), ...this.#open(entry, report, known, scope)];
+    // What was tried at one place may still stand in the plan of another that was interrupted.
+    const planned = untried(this.#tasksOf(entry, report.created).flatMap(leftOf), known);
+    return [...planned, ...this.#open(entry, report, known, scope)];
   }
 
   /** Another one where other fixes of a model are offered untried. */
