@@ -9,6 +9,7 @@ import type { QuantizedActivation } from '../convert/types';
 import { GraphProtoSchema, type NodeProto, type TensorProto } from '../onnx/generated/onnx_pb';
 import { cloneNode, makeNode, shallow, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
+import { biasAddOf } from '../plan/layers';
 import type { PlannedLayer } from '../plan/types';
 import { nameOnly, valueInfo } from '../runtime/inspect';
 import type { TensorInfo } from '../runtime/session';
@@ -94,19 +95,19 @@ class StepsBuilder {
     const none = layer.node.input.map(() => undefined);
 
     const states: string[] = [];
-    const state = (...layersOfInputs: readonly (readonly (string | undefined)[])[]): void => {
+    const state = (layersOfInputs: readonly (readonly (string | undefined)[])[], addend?: string): void => {
       const inputs = main.input.map((_, index) => {
         for (const choice of layersOfInputs) if (choice[index] !== undefined) return choice[index];
         return layer.node.input[index] ?? '';
       });
-      states.push(this.#run(layer, inputs, `${prefix}${states.length}:`));
+      states.push(this.#run(layer, inputs, `${prefix}${states.length}:`, addend));
     };
-    state(clipped);
-    state(rounded);
-    state(wide === undefined ? none : none.map((_, i) => (i === weightIndex ? wide : undefined)), rounded);
-    state(rounded, weights);
+    state([clipped]);
+    state([rounded]);
+    state([wide === undefined ? none : none.map((_, i) => (i === weightIndex ? wide : undefined)), rounded]);
+    state([rounded, weights]);
     const withBias = main.input.map((_, index) => (index === 2 ? bias : weights[index]));
-    state(rounded, withBias);
+    state([rounded, withBias], this.#addend(layer));
     const last = states.at(-1)!;
     // Some kernels, such as the last Gemm of a classifier, write floats.
     states.push(output === undefined ? last : this.#clip({ ...output, tensor: last }, `${prefix}out:`));
@@ -129,11 +130,19 @@ class StepsBuilder {
     return { model, inputs: [...this.#inputs], outputs: this.#outputs };
   }
 
-  /** The layer's fp32 nodes on other inputs; returns the name of the result. */
-  #run(layer: PlannedLayer, inputs: readonly string[], prefix: string): string {
+  /** The rounded bias that the Add behind a product adds. */
+  #addend(layer: PlannedLayer): string | undefined {
+    const add = biasAddOf(layer);
+    const rounded = this.#pair.int8.nodes.find(({ name }) => name === add?.name);
+    return rounded && this.#constantOf(rounded.input[add!.input.indexOf(layer.bias ?? '')] ?? '');
+  }
+
+  /** The layer's fp32 nodes on other inputs, and with another bias; returns the name of the result. */
+  #run(layer: PlannedLayer, inputs: readonly string[], prefix: string, addend?: string): string {
     const { fp32, tensors } = this.#pair;
     let result = '';
     const own = new Map<string, string>();
+    if (layer.bias !== null && addend !== undefined) own.set(layer.bias, addend);
     for (const [index, node] of [layer.node, ...layer.fused].entries()) {
       const copy = cloneNode(node);
       copy.name = prefix + node.name;

@@ -6,7 +6,6 @@ import { StringStringEntryProtoSchema } from '../onnx/generated/onnx_pb';
 import { shallow, type OnnxModel } from '../onnx/model';
 import type { Plan } from '../plan/types';
 import { convertDynamic } from './dynamic';
-import { mergeMatMulBias } from './matMulBias';
 import { toQOperator } from './qoperator';
 import { convertStatic } from './static';
 import type { Conversion } from './types';
@@ -30,7 +29,7 @@ export interface ConvertInput {
  * @throws `plan-impossible` where a range is missing; for the format `qoperator` also `runtime-rejected`
  */
 export async function convert(model: OnnxModel, plan: Plan, input: ConvertInput): Promise<Conversion> {
-  const converted = carryOut(mergeMatMulBias(model, plan), input);
+  const converted = carryOut(model, plan, input);
   // The other modes have one form only; the optimizer would just fuse their float operators.
   const conversion = plan.mode === 'static' && plan.format === 'qoperator' ? await toQOperator(converted) : converted;
   const warnings = plan.layers.some((layer) => layer.quantize) ? [] : ['There is no layer to quantize in this mode.'];
@@ -41,10 +40,7 @@ export async function convert(model: OnnxModel, plan: Plan, input: ConvertInput)
   };
 }
 
-function carryOut(
-  { model, plan }: { readonly model: OnnxModel; readonly plan: Plan },
-  { ranges, means, convention }: ConvertInput,
-): Conversion {
+function carryOut(model: OnnxModel, plan: Plan, { ranges, means, convention }: ConvertInput): Conversion {
   switch (plan.mode) {
     case 'static':
       return convertStatic(model, plan, ranges, convention, means);

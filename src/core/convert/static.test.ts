@@ -4,7 +4,17 @@ import { buildModel, f32, node, random, randomTensor } from '../normalize/fixtur
 import type { OnnxModel } from '../onnx/model';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { elementCount, type Tensor } from '../tensor';
-import { measure, outputsAt, planOf, quantize, storedInput, type Quantized, type Settings } from './fixtures/quantized';
+import { optimizeModel } from '../runtime/inspect';
+import {
+  measure,
+  opsOf,
+  outputsAt,
+  planOf,
+  quantize,
+  storedInput,
+  type Quantized,
+  type Settings,
+} from './fixtures/quantized';
 import {
   affineOf,
   conv,
@@ -200,6 +210,40 @@ describe('a matrix product computes quantize, multiply, quantize', () => {
       }
     });
   }
+
+  test('MatMul and Add of more than two dimensions run as one int8 Gemm, with a Relu and without', async () => {
+    const x = tensor(2, 3, K);
+    for (const relu of [false, true]) {
+      const model = buildModel({
+        opset: 13,
+        inputs: { x: [2, 3, K] },
+        constants: { w: straight, b: bias, w2: tensor(N, 3) },
+        nodes: [
+          ...[node('MatMul', ['x', 'w'], ['m']), node('Add', ['m', 'b'], ['a'])],
+          ...(relu ? [node('Relu', ['a'], ['p']), node('MatMul', ['p', 'w2'], ['y'])] : []),
+        ],
+        outputs: [relu ? 'y' : 'a'],
+      });
+      const made = await quantize(model, [{ x }]);
+      const { conversion, ranges } = made;
+      const xs = affineOf(ranges.get('x')!, 0, 255);
+      const { weight, scales } = fakeQuantizeWeight(straight, 1);
+      const exact = product(fakeQuantize({ ...toArray64(x), dims: [6, K] }, xs), weight);
+      const addend = fakeQuantizeBias(bias, xs.scale, scales);
+      exact.data.forEach((sum, i) => (exact.data[i] = sum + addend[i % N]!));
+      if (relu) {
+        assertIntegers(await integersOf(made, { x }, 'p'), exact, affineOf(ranges.get('p')!, 0, 255), 'p');
+      } else {
+        const { a: output } = await outputsAt(conversion.model, { x }, 'all');
+        const largest = Math.max(...exact.data.map(Math.abs));
+        (output!.data as Float32Array).forEach((value, i) => {
+          assert.ok(Math.abs(value - exact.data[i]!) < 1e-5 * largest, `${i}: ${value}, not ${exact.data[i]}`);
+        });
+      }
+      const ops = opsOf(await optimizeModel(conversion.model, 'extended'));
+      assert.ok(ops.includes('QGemm') && !ops.some((op) => ['Gemm', 'MatMul', 'Add'].includes(op)), ops.join(' '));
+    }
+  });
 });
 
 describe('stored integers', () => {

@@ -7,6 +7,7 @@ import { floatAttribute } from '../onnx/attributes';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { Graph } from '../onnx/graph';
 import type { NodeSpec, OnnxModel } from '../onnx/model';
+import { biasAddOf } from '../plan/layers';
 import type { ActivationPlan, Plan, PlannedLayer } from '../plan/types';
 import { allocate, makeTensor, toFloat32, type Tensor } from '../tensor';
 import { ModelEditor } from './edits';
@@ -132,9 +133,15 @@ class StaticConverter {
 
   /** Relu and Clip go: the layer writes their output itself, and the quantizer cuts where they did. */
   #foldActivations(layer: PlannedLayer): void {
-    if (layer.fused.length === 0) return;
-    for (const node of layer.fused) this.#editor.remove(this.#nodeOf(node));
-    this.#nodeOf(layer.node).output[0] = layer.outputs[0] ?? '';
+    const folded = layer.fused.filter((node) => node !== biasAddOf(layer));
+    if (folded.length === 0) return;
+    for (const node of folded) this.#editor.remove(this.#nodeOf(node));
+    this.#writerOf(layer).output[0] = layer.outputs[0] ?? '';
+  }
+
+  /** The node that writes what a layer makes. The Add of a bias stays, for the runtime to make a Gemm of. */
+  #writerOf(layer: PlannedLayer): NodeProto {
+    return this.#nodeOf(biasAddOf(layer) ?? layer.node);
   }
 
   /**
@@ -153,7 +160,7 @@ class StaticConverter {
     const integer = editor.freshName(`${tensor}_quantized`);
     let dequantized = tensor;
     if (producer !== undefined) {
-      const node = this.#nodeOf(producer.node);
+      const node = this.#writerOf(producer);
       const raw = editor.freshName(`${tensor}_float`);
       node.output[node.output.indexOf(tensor)] = raw;
       editor.insertAfter(node, this.#quantizer(tensor, raw, integer));
@@ -230,7 +237,8 @@ class StaticConverter {
     const means = input === undefined ? undefined : this.#means.get(input);
     const shift = means === undefined ? undefined : outputShift(original, weight, integers, params, means);
     const corrected = correctBias(bias === undefined ? undefined : toFloat32(bias), shift);
-    const biasInput = BIAS_INPUT[original.opType];
+    const adder = this.#writerOf(layer);
+    const biasInput = adder === node ? BIAS_INPUT[original.opType] : adder.input.indexOf(layer.bias ?? '');
     if (corrected !== undefined && biasInput !== undefined) {
       // C of a Gemm also holds alpha in its scale: it is added after A·B was multiplied by it.
       const alpha = original.opType === 'Gemm' ? floatAttribute(original, 'alpha', 1) : 1;
@@ -238,8 +246,8 @@ class StaticConverter {
       const name = layer.bias ?? `${layer.name}_bias`;
       const axis = plan.axis === null ? null : 0;
       const zeros = new Int32Array(scales.length);
-      node.input[biasInput] = this.#addDequantized(
-        node,
+      adder.input[biasInput] = this.#addDequantized(
+        adder,
         name,
         makeTensor('int32', [data.length], data),
         scales,
@@ -279,7 +287,7 @@ class StaticConverter {
   }
 }
 
-/** Where the operators take their bias. MatMul has none. */
+/** Where the operators take their bias. That of a MatMul is added by the Add behind it. */
 const BIAS_INPUT: Readonly<Record<string, number>> = { Conv: 2, Gemm: 2 };
 
 function spanOf(values: Float32Array): Range {

@@ -84,22 +84,31 @@ function fuseFollowers(draft: LayerDraft, input: PlanInput): void {
   }
 }
 
-/** The Add of one constant a column behind a plain matrix product; the runtime makes one Gemm of the two. */
+/**
+ * The Add of one constant a column behind a product with a constant matrix, where the runtime makes one Gemm of the two
+ * before it looks for int8 kernels. Of another rank than 2 it does so where it knows the whole shape, with a Reshape
+ * before and after, and a vector is added (onnxruntime/core/optimizer/matmul_add_fusion.cc).
+ */
 function biasAfter(
   node: NodeProto,
   { graph, tensors, backend, mode, overrides }: PlanInput,
 ): { add: NodeProto; bias: string } | undefined {
   if (node.opType !== 'MatMul' || mode === 'weight-only' || !Object.hasOwn(backend.ops, 'Gemm')) return undefined;
-  const shape = tensors.get(outputOf(node))?.shape;
+  const shape = tensors.get(outputOf(node))?.shape ?? [];
   const add = graph.soleConsumer(outputOf(node));
-  const isMatrix = shape?.length === 2 && graph.constant(node.input[1] ?? '')?.dims.length === 2;
-  if (!isMatrix || add?.opType !== 'Add' || canonicalDomain(add.domain) !== '') return undefined;
+  if (graph.constant(node.input[1] ?? '')?.dims.length !== 2) return undefined;
+  if (add?.opType !== 'Add' || canonicalDomain(add.domain) !== '') return undefined;
   if (overrides.get(add.name)?.quantize === false) return undefined;
   const bias = add.input.find((name) => name !== outputOf(node)) ?? '';
-  const constant = graph.constant(bias);
-  return constant !== undefined && isRow(constant.dims, shape[1]) && constant.dims.length <= 2
-    ? { add, bias }
-    : undefined;
+  const rank = graph.constant(bias)?.dims.length ?? 0;
+  if (!isRow(graph.constant(bias)?.dims ?? [], shape.at(-1))) return undefined;
+  const isKnown = shape.every((dim) => typeof dim === 'number' && dim > 0);
+  return (shape.length === 2 ? rank <= 2 : isKnown && rank === 1) ? { add, bias } : undefined;
+}
+
+/** The Add of a bias among what a layer fuses; no other Add is ever fused. */
+export function biasAddOf({ fused }: { readonly fused: readonly NodeProto[] }): NodeProto | undefined {
+  return fused.find(({ opType }) => opType === 'Add');
 }
 
 function ruleOf(node: NodeProto, { backend, mode }: PlanInput): OpRule | undefined {
@@ -174,8 +183,8 @@ function spansType({ activations: { qmin, qmax } }: Backend): boolean {
 }
 
 /** Whether a layer has swallowed a Relu or Clip, which then is up to its output's quantizer. */
-export function isFolded({ fused }: LayerDraft): boolean {
-  return fused.some(({ opType }) => opType !== 'Add');
+export function isFolded(draft: LayerDraft): boolean {
+  return draft.fused.some((node) => node !== biasAddOf(draft));
 }
 
 /** Output tensors of a layer, after what is fused. */

@@ -8,18 +8,23 @@ import { between, KERNEL, PADS, ramp, summary } from './fixtures/between';
 import { requiredOpset } from './plan';
 
 describe('the bias of a MatMul', () => {
-  const product = (bias: Tensor, rank = 2): OnnxModel =>
+  const product = (bias: Tensor, x: readonly (number | string)[] = [3, 8]): OnnxModel =>
     buildModel({
       opset: 13,
-      inputs: { x: rank === 2 ? [3, 8] : [1, 3, 8] },
+      inputs: { x },
       constants: { w: ramp(8, 4), bias },
       nodes: [node('MatMul', ['x', 'w'], ['a']), node('Add', ['bias', 'a'], ['y'])],
       outputs: ['y'],
     });
 
   test('belongs to the layer where the two are a Gemm', async () => {
-    for (const dims of [[4], [1, 4]]) {
-      const { plan } = await planOf(product(ramp(...dims)));
+    for (const model of [
+      product(ramp(4)),
+      product(ramp(1, 4)),
+      product(ramp(4), ['n', 8]),
+      product(ramp(4), [2, 3, 8]),
+    ]) {
+      const { plan } = await planOf(model);
       const layer = layerOf(plan, 'MatMul_of_a');
       assert.deepEqual(
         [layer.fused.map((n) => n.opType), layer.bias, layer.outputs, plan.layers.length],
@@ -29,7 +34,10 @@ describe('the bias of a MatMul', () => {
   });
 
   test('stays an Add where they are not', async () => {
-    for (const model of [product(ramp(3, 1)), product(ramp(3, 4)), product(ramp(1)), product(ramp(4), 3)]) {
+    const matrices = [product(ramp(3, 1)), product(ramp(3, 4)), product(ramp(1))];
+    // Of another rank: where a size is open, or more than a vector is added.
+    const stacks = [product(ramp(4), ['n', 3, 8]), product(ramp(1, 4), [2, 3, 8]), product(ramp(1), [2, 3, 8])];
+    for (const model of [...matrices, ...stacks]) {
       const { plan } = await planOf(model);
       assert.deepEqual(summary(plan), { MatMul_of_a: 'int8', Add_of_y: 'float-island' });
       assert.equal(layerOf(plan, 'MatMul_of_a').bias, null);
