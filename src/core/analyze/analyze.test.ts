@@ -5,14 +5,16 @@ import { before, describe, test } from 'node:test';
 import { pairOf } from '../../../test/fixtures/analyze/qdqPair';
 import { QuantscopeError } from '../../shared/errors';
 import type { ErrorMeasure } from '../../shared/report';
+import { quantize } from '../convert/fixtures/quantized';
 import type { Conversion } from '../convert/types';
 import type { Sample } from '../data/types';
+import { buildModel, i64, node, random } from '../normalize/fixtures/models';
 import { Graph } from '../onnx/graph';
 import { readModel, type OnnxModel } from '../onnx/model';
 import type { Plan } from '../plan/types';
 import { inferTensors, optimizeModel, withOutputs } from '../runtime/inspect';
 import type { TensorInfo } from '../runtime/session';
-import { makeTensor } from '../tensor';
+import { makeTensor, type Tensor } from '../tensor';
 import { analyze, groupByMemory, type Analysis, type AnalyzeOptions } from './analyze';
 import { buildShadow } from './shadow';
 import { chooseTaps } from './taps';
@@ -180,6 +182,39 @@ describe('analyze', () => {
     });
     await assert.rejects(run, (error) => error instanceof QuantscopeError && error.code === 'cancelled');
   });
+});
+
+test('what is of another size in the int8 model is listed, not compared', async () => {
+  const next = random(1);
+  const values = (...dims: readonly number[]): Tensor =>
+    makeTensor(
+      'float32',
+      dims,
+      Float32Array.from({ length: dims.reduce((a, b) => a * b) }, () => next() - 0.5),
+    );
+  const model = buildModel({
+    opset: 13,
+    inputs: { x: [64, 16] },
+    constants: { w: values(16, 64), flat: i64([1], [-1]), zero: makeTensor('float32', [], Float32Array.of(0)) },
+    nodes: [
+      ...[node('MatMul', ['x', 'w'], ['m']), node('Reshape', ['m', 'flat'], ['f'])],
+      ...[node('Greater', ['f', 'zero'], ['g']), node('Compress', ['f', 'g'], ['found'])],
+    ],
+    outputs: ['m', 'found'],
+  });
+  const feeds = { x: values(64, 16) };
+  const made = await quantize(model, [feeds]);
+  const { model: normalized, conversion: converted, plan: planned, tensors: infos } = made;
+  const samples = provider([{ id: '0', feeds }]);
+  const options = { fp32: normalized, conversion: converted, plan: planned, tensors: infos, samples, threads: 1 };
+  const { outputs, unmatched, layers } = await analyze(options);
+  assert.deepEqual(
+    outputs.map(({ name }) => name),
+    ['m'],
+  );
+  const why = 'of another size in the int8 model: it depends on what the model finds';
+  assert.deepEqual(unmatched, [{ tensor: 'found', why }]);
+  assert.equal(layers.get('Compress_of_found')!.accumulated, null);
 });
 
 describe('groupByMemory', () => {

@@ -17,7 +17,7 @@ import type { Plan, PlannedLayer } from '../plan/types';
 import { optimizeModel, withOutputs } from '../runtime/inspect';
 import { openSession, type Session, type TensorInfo } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
-import { ErrorAccumulator } from './errors';
+import { ErrorAccumulator, isComparable } from './errors';
 import { SaturationMeter } from './saturationMeter';
 import { buildShadow, type Shadow } from './shadow';
 import type { Quantized } from './sums';
@@ -140,6 +140,8 @@ function bytesOf(info: TensorInfo | undefined): number {
   return info.shape.reduce<number>((n, d) => n * (typeof d === 'number' ? d : 1), bytesPerElement(info.type));
 }
 
+const UNEVEN = 'of another size in the int8 model: it depends on what the model finds';
+
 /** The measures as they grow. */
 class Results {
   readonly #accumulated = new Map<string, ErrorAccumulator>();
@@ -147,6 +149,8 @@ class Results {
   readonly #pooled = new Map<string, ErrorAccumulator>();
   readonly #local = new Map<string, ErrorAccumulator>();
   readonly #layers = new Map<string, PlannedLayer>();
+  /** Tensors that had another size in the int8 model. */
+  readonly #uneven = new Set<string>();
 
   readonly #plan: Plan;
   readonly saturation: SaturationMeter;
@@ -163,11 +167,19 @@ class Results {
     reference: Float32Array,
     approximation: Float32Array | Quantized,
   ): void {
+    if (!isComparable(reference, approximation)) this.#uneven.add(tensor);
+    if (this.#uneven.has(tensor)) return;
     accumulatorOf(this.#accumulated, tensor).add(sample, reference, approximation);
     const layer = this.#layers.get(tensor);
     if (layer !== undefined && layer.outputs.length > 1) {
       accumulatorOf(this.#pooled, layer.name).add(sample, reference, approximation);
     }
+  }
+
+  /** Of a layer with several outputs over all of them; `null` where one of them cannot be compared. */
+  #accumulatedOf({ name, outputs }: PlannedLayer, tensors: ReadonlyMap<string, ErrorMeasure>): ErrorMeasure | null {
+    if (outputs.some((tensor) => this.#uneven.has(tensor))) return null;
+    return this.#pooled.get(name)?.result() ?? tensors.get(outputs[0] ?? '') ?? null;
   }
 
   addLocal(sample: string, layer: string, reference: Float32Array, approximation: Float32Array | Quantized): void {
@@ -177,10 +189,10 @@ class Results {
   finish(taps: readonly Tap[], unmatched: readonly Unmatched[], outputs: readonly string[]): Analysis {
     const tensors = new Map<string, ErrorMeasure>();
     for (const [name, accumulator] of this.#accumulated) {
-      const measure = accumulator.result();
+      const measure = this.#uneven.has(name) ? null : accumulator.result();
       if (measure !== null) tensors.set(name, measure);
     }
-    if (taps.length > 0 && tensors.size === 0) {
+    if (taps.length > 0 && this.#accumulated.size + this.#uneven.size === 0) {
       throw new QuantscopeError('data-empty', 'There was no sample to compare the models on.');
     }
     const layers = new Map(
@@ -188,7 +200,7 @@ class Results {
         layer.name,
         {
           local: this.#local.get(layer.name)?.result() ?? null,
-          accumulated: this.#pooled.get(layer.name)?.result() ?? tensors.get(layer.outputs[0] ?? '') ?? null,
+          accumulated: this.#accumulatedOf(layer, tensors),
           saturation: this.saturation.rateOf(layer.name),
         },
       ]),
@@ -201,7 +213,7 @@ class Results {
         return error === undefined ? [] : [{ name, error }];
       }),
       matched: tensors.size,
-      unmatched,
+      unmatched: [...unmatched, ...[...this.#uneven].map((tensor) => ({ tensor, why: UNEVEN }))],
     };
   }
 }

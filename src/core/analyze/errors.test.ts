@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { ErrorMeasure } from '../../shared/report';
-import { ErrorAccumulator, SQNR_FLOOR } from './errors';
+import { assertComparable, ErrorAccumulator, SQNR_FLOOR } from './errors';
 import { dequantize, vectorSums, type Quantized } from './sums';
 
 interface Sample {
@@ -189,5 +189,18 @@ describe('ErrorAccumulator', () => {
     assert.throws(() => {
       new ErrorAccumulator().add('a', f32(1), f32(1, 2));
     }, /Cannot compare 1 values with 2/);
+  });
+
+  test('an output of another size in int8 is refused with what to do', () => {
+    assertComparable('boxes', f32(1, 2), f32(3, 4));
+    assert.throws(
+      () => {
+        assertComparable('boxes', f32(1), f32(1, 2));
+      },
+      {
+        code: 'plan-impossible',
+        message: 'The output "boxes" has 1 values in fp32 and 2 in int8, so it has no error.',
+      },
+    );
   });
 });

@@ -13,6 +13,25 @@ import { sumsOf, type Quantized, type Sums } from './sums';
  */
 export const SQNR_FLOOR = -300;
 
+/** How many values there are. */
+function lengthOf(values: Float32Array | Quantized): number {
+  return values instanceof Float32Array ? values.length : values.data.length;
+}
+
+/** Whether each value has its counterpart: not where a tensor is as large as what the model finds, such as its boxes. */
+export function isComparable(reference: Float32Array, approximation: Float32Array | Quantized): boolean {
+  return reference.length === lengthOf(approximation);
+}
+
+/** @throws `plan-impossible` where no error at a model's output is defined, since the values have no counterparts */
+export function assertComparable(output: string, reference: Float32Array, approximation: Float32Array): void {
+  if (isComparable(reference, approximation)) return;
+  const sizes = `${reference.length} values in fp32 and ${approximation.length} in int8`;
+  throw new QuantscopeError('plan-impossible', `The output "${output}" has ${sizes}, so it has no error.`, {
+    hint: 'Its size depends on what the model finds. Cut the model before that, such as before NonMaxSuppression; errors of single layers are in the report.',
+  });
+}
+
 /** Pooled error of one tensor; samples come one after the other, and one sample may come in parts. */
 export class ErrorAccumulator {
   readonly #total: Sums = { reference: 0, approximation: 0, error: 0 };
@@ -24,9 +43,9 @@ export class ErrorAccumulator {
    * @throws `internal` where the lengths differ
    */
   add(sample: string, reference: Float32Array, approximation: Float32Array | Quantized): void {
-    const { length } = approximation instanceof Float32Array ? approximation : approximation.data;
-    if (length !== reference.length) {
-      throw new QuantscopeError('internal', `Cannot compare ${reference.length} values with ${length}.`);
+    if (!isComparable(reference, approximation)) {
+      const message = `Cannot compare ${reference.length} values with ${lengthOf(approximation)}.`;
+      throw new QuantscopeError('internal', message);
     }
     const found = sumsOf(reference, approximation);
     if (this.#sample?.id !== sample) {

@@ -3,7 +3,7 @@
 import { throwIfCancelled } from '../../shared/errors';
 import type { OnProgress } from '../../shared/progress';
 import type { ErrorMeasure } from '../../shared/report';
-import { ErrorAccumulator } from '../analyze/errors';
+import { assertComparable, ErrorAccumulator } from '../analyze/errors';
 import type { Dataset } from '../data/types';
 import type { TensorProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
@@ -54,7 +54,10 @@ const MOST_NODES = 4_000;
 const BASE = '';
 const NO_ERROR: ErrorMeasure = { sqnr: null, cosine: 1, worst: { sample: '', sqnr: null } };
 
-/** @throws `runtime-rejected`, `runtime-failed`, `cancelled`, and what reading the samples throws */
+/**
+ * @throws `plan-impossible` where an output's size depends on the values, `runtime-rejected`, `runtime-failed`,
+ *   `cancelled`, and what reading the samples throws
+ */
 export async function sweep(options: SweepOptions): Promise<Sweep> {
   const { base, graph, samples, signal } = options;
   const built = options.build(options.layers);
@@ -79,7 +82,7 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
         if (outputs[ordinal] === undefined) {
           outputs[ordinal] = own;
           for (const name of graph.outputs) {
-            if (own[name] !== undefined) add(accumulators, BASE, id, reference[name], own[name]);
+            if (own[name] !== undefined) add(accumulators, BASE, id, name, reference[name], own[name]);
           }
         }
         for (const [index, layer] of [...variants.keys()].entries()) {
@@ -89,7 +92,7 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
             const tensor = made[changed.get(name) ?? name];
             if (tensor === undefined) continue;
             values[name] = tensor;
-            add(accumulators, layer, id, reference[name], tensor);
+            add(accumulators, layer, id, name, reference[name], tensor);
           }
           options.onOutputs?.(ordinal, layer, values);
         }
@@ -115,13 +118,16 @@ function add(
   into: Map<string, ErrorAccumulator>,
   layer: string,
   sample: string,
+  output: string,
   reference: Tensor | undefined,
   approximation: Tensor,
 ): void {
   if (reference === undefined || !FLOATS.has(approximation.type)) return;
+  const [x, y] = [toFloat32(reference), toFloat32(approximation)];
+  assertComparable(output, x, y);
   let accumulator = into.get(layer);
   if (accumulator === undefined) into.set(layer, (accumulator = new ErrorAccumulator()));
-  accumulator.add(sample, toFloat32(reference), toFloat32(approximation));
+  accumulator.add(sample, x, y);
 }
 
 const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);

@@ -8,6 +8,8 @@ import * as path from 'node:path';
 import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { Difference, Price } from '../../shared/price';
 import { preprocessOf, type Recipe } from '../../shared/recipe';
+import { assertComparable } from '../analyze/errors';
+import { sumsOf } from '../analyze/sums';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
@@ -292,8 +294,10 @@ export class Trials {
       for (const [output, name] of names.entries()) {
         const made = outputs[name];
         if (made === undefined) continue;
-        const sums = sumsOf(wanted[name]!, toFloat32(made));
-        signal[output]![index] = sums.signal;
+        const values = toFloat32(made);
+        assertComparable(name, wanted[name]!, values);
+        const sums = sumsOf(wanted[name]!, values);
+        signal[output]![index] = sums.reference;
         error[output]![index] = sums.error;
       }
       const found = argmax(scoresOf(outputs) ?? []);
@@ -340,19 +344,6 @@ function scoresOf(outputs: Readonly<Record<string, Tensor>>): Float32Array | und
     if (scores !== undefined) return scores;
   }
   return undefined;
-}
-
-/** Positions where the reference is not finite are left out: no error is defined there. */
-function sumsOf(x: Float32Array, y: Float32Array): { signal: number; error: number } {
-  let [signal, error] = [0, 0];
-  for (let i = 0; i < x.length; i++) {
-    const a = x[i]!;
-    if (!Number.isFinite(a)) continue;
-    const difference = a - y[i]!;
-    signal += a * a;
-    error += difference * difference;
-  }
-  return { signal, error };
 }
 
 function allOf(n: number): Int32Array {
