@@ -51,15 +51,16 @@ const SECOND = {
 
 async function accuracy(sides, { models, configs, peerOnly, crops }) {
   const second = SECOND[crops ? 'crops' : 'unfused'];
-  const header = ['configuration', 'top-1 %', 'top-5 %', 'agrees with fp32 %', second.column, 'bytes'];
+  const header = ['configuration', 'top-1 %', 'top-5 %', 'agrees with fp32 %', second.column, 'scores dB', 'bytes'];
   const row = async (name, label, quantized) => {
     if (!quantized.ok) return failed(label, quantized, header.length);
     const whole = sides.judge(name, quantized.out);
     if (!whole.ok) return failed(label, whole, header.length);
     const other = await second.judge(sides, name, quantized.out);
     const { top1, top5, top1_agreement: agreement } = whole.output;
-    const figures = [top1, top5, agreement, other.output.top1_agreement].map(percent);
-    return [label, ...figures, fs.statSync(quantized.out).size];
+    const shares = [top1, top5, agreement, other.output.top1_agreement].map(percent);
+    const scores = fixed(sides.judgeScores(name, quantized.out).output.scores_sqnr, 1);
+    return [label, ...shares, scores, fs.statSync(quantized.out).size];
   };
   const tables = [];
   for (const name of models) {

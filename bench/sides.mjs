@@ -101,7 +101,14 @@ export function makeSides({ python, peer, cli, data, scratch, environment, swap 
       return judged(name, model, graphOpt, [...peerImages(name, 'validation'), '--labels', labelsFile(name)]);
     },
 
-    /** The same on ten crops of each image. */
+    /** How far the scores of a model are from fp32's, on the same images. */
+    judgeScores(name, model) {
+      const script = path.join(here, 'scores.py');
+      const how = [imagesDir(name, 'validation'), MODELS[name].peerPreprocess];
+      return measured([python, script, peer, model, modelFile(name), ...how]);
+    },
+
+    /** The same as {@link judge} on ten crops of each image. */
     async judgeCrops(name, model) {
       const { peerPreprocess, ...how } = MODELS[name].crops;
       const { folder, labels } = await tenCrops(imagesDir(name, 'validation'), labelsFile(name), scratch, how);
