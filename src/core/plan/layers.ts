@@ -100,10 +100,10 @@ function biasAfter(
   if (add?.opType !== 'Add' || canonicalDomain(add.domain) !== '') return undefined;
   if (overrides.get(add.name)?.quantize === false) return undefined;
   const bias = add.input.find((name) => name !== outputOf(node)) ?? '';
-  const rank = graph.constant(bias)?.dims.length ?? 0;
-  if (!isRow(graph.constant(bias)?.dims ?? [], shape.at(-1))) return undefined;
+  const dims = graph.constant(bias)?.dims ?? [];
   const isKnown = shape.every((dim) => typeof dim === 'number' && dim > 0);
-  return (shape.length === 2 ? rank <= 2 : isKnown && rank === 1) ? { add, bias } : undefined;
+  const isBias = isRow(dims, shape.at(-1)) && (shape.length === 2 ? dims.length <= 2 : isKnown && dims.length === 1);
+  return isBias ? { add, bias } : undefined;
 }
 
 /** The Add of a bias among what a layer fuses; no other Add is ever fused. */
