@@ -23,9 +23,12 @@ import type { Report, TensorReport } from '../src/shared/report';
 const CLI = path.resolve(__dirname, '../dist/cli.js');
 const DATA = process.env['QUANTSCOPE_DATA'] ?? path.resolve(__dirname, '../../shared/data');
 const PREPROCESS: Preprocess = {
-  ...{ resize: { mode: 'shorter-side', size: 256 }, crop: 224, color: 'bgr', mean: [104, 117, 123] },
+  resize: { mode: 'shorter-side', size: 256 },
+  crop: 224,
+  color: 'bgr',
+  mean: [104, 117, 123],
 };
-const DEFAULT_SAMPLES = 32;
+const DEFAULT_SAMPLES = 100;
 const ROUNDS = 7;
 
 interface Extremes {
