@@ -162,6 +162,23 @@ describe('histogram: cases', () => {
     );
   });
 
+  test('the moving average stays within what was seen, also where a difference overflows float32', () => {
+    fc.assert(
+      fc.property(batches, fc.nat({ max: 6 }), (list, at) => {
+        for (const stats of [observed(list), merged(observed(list.slice(0, at)), observed(list.slice(at), at))]) {
+          if (stats.samples === 0) continue;
+          assert.ok(
+            stats.movingMin >= stats.min && stats.movingMax <= stats.max,
+            `${stats.movingMin}, ${stats.movingMax}`,
+          );
+        }
+      }),
+    );
+    const stats = observed([3e38, -3e38, 0].map((x) => Float32Array.of(x)));
+    // (3 - 0.01 · 6) · 0.99
+    assert.ok(Math.abs(stats.movingMax / 2.9106e38 - 1) < 1e-6, `${stats.movingMax}`);
+  });
+
   test('no values, only NaN, a view into a larger buffer', () => {
     const stats = observed([new Float32Array(0), Float32Array.of(NaN, Infinity)]);
     assert.deepEqual([stats.count, stats.nonFinite, stats.samples, stats.absMax, stats.sum], [0, 2, 0, 0, 0]);

@@ -89,9 +89,12 @@ const emptyState = (): State => ({
   top: 0,
 });
 
-/** In float32 at every step, as torch computes it. */
-const towards = (average: number, value: number): number =>
-  Math.fround(average + Math.fround(AVERAGING_CONSTANT * Math.fround(value - average)));
+/** In float32 at every step, as torch computes it; but where the difference overflows, torch's average is lost. */
+function towards(average: number, value: number): number {
+  const rounded = Math.fround(value - average);
+  const difference = Number.isFinite(rounded) ? rounded : value - average;
+  return Math.fround(average + Math.fround(AVERAGING_CONSTANT * difference));
+}
 
 /**
  * Streaming statistics of one tensor. Memory is constant: 64 KB, or 128 KB once a negative value was
