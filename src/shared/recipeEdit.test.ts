@@ -179,6 +179,24 @@ const CASES: readonly (readonly [name: string, before: string, change: RecipeCha
     'model: m\nlayers: [{select: b}] # c\n',
   ],
   [
+    'both of the last entries are removed from a text without a last line break',
+    'model: m\nlayers:\n  - select: b\n\n  - select: a\n\n  - select: a',
+    removeA,
+    'model: m\nlayers:\n  - select: b',
+  ],
+  [
+    'both of the last entries of a list in brackets are removed',
+    'model: m\nlayers: [{select: b}, {select: a}, {select: a}] # c\n',
+    removeA,
+    'model: m\nlayers: [{select: b}] # c\n',
+  ],
+  [
+    'entries among others are removed from a list in brackets of many lines',
+    'model: m\nlayers: [\n  {select: a},\n  {select: b}, # kept\n  {select: a},\n  {select: a}\n]\n',
+    removeA,
+    'model: m\nlayers: [\n  {select: b} # kept\n]\n',
+  ],
+  [
     'with the last entry goes `layers`',
     'model: m # net\n\nlayers:\n  - select: a\n\n# the rest\ngates: {}\n',
     removeA,

@@ -9,7 +9,10 @@ import { ACTIVATION_TYPES, BACKEND_IDS, OBSERVERS, type LayerOverride } from './
 import { applyChanges, changeRecipe, recipeEdits } from './recipeEdit';
 
 function edited(text: string, change: RecipeChange): string {
-  return applyChanges(text, recipeEdits(text, change));
+  const edits = recipeEdits(text, change);
+  // An editor takes no edits that overlap.
+  for (const [index, { start }] of edits.entries()) assert.ok(start >= (edits[index - 1]?.end ?? 0), text);
+  return applyChanges(text, edits);
 }
 
 function read(text: string): Readonly<Record<string, unknown>> {

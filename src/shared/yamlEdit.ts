@@ -4,7 +4,6 @@
  */
 
 import {
-  isCollection,
   isMap,
   isNode,
   isPair,
@@ -17,6 +16,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
+import { behindColon, endOf, extentOf, extentsOf, indentOf, type Extent } from './yamlExtents';
 import { YamlWriter } from './yamlWriter';
 
 /** Replaces the characters from `start` up to `end`, offsets into the old text, by `text`. */
@@ -71,12 +71,6 @@ interface Slot {
   readonly inFlow: boolean;
   /** Of the collection it is in. */
   readonly indent: number;
-}
-
-/** Offsets of a pair or of an element of a list: from its first character to behind its last. */
-interface Extent {
-  readonly start: number;
-  readonly end: number;
 }
 
 class YamlEditor {
@@ -143,7 +137,7 @@ class YamlEditor {
     }
     for (const [index, item] of seq.items.entries()) {
       const node = isNode(item) ? item : null;
-      const after = this.#extents(seq)[index]!.start + (seq.flow === true ? 0 : 1);
+      const after = extentsOf(seq)[index]!.start + (seq.flow === true ? 0 : 1);
       const slot = { node, after, inFlow: seq.flow === true, indent: indentOf(seq) };
       this.update(slot, current[index], target[index]);
     }
@@ -196,7 +190,7 @@ class YamlEditor {
   /** New lines below a pair or element of a block collection. */
   #insertLines(collection: YAMLMap | YAMLSeq, previous: unknown, lines: string, isBlock = false): void {
     const index = collection.items.indexOf(previous as Pair);
-    const { end } = this.#extents(collection)[index]!;
+    const { end } = extentsOf(collection)[index]!;
     this.#insertBelow(end, lines, indentOf(collection), isBlock);
   }
 
@@ -206,7 +200,7 @@ class YamlEditor {
    */
   #insertBelow(offset: number, lines: string, indent = Infinity, isBlock = false): void {
     const { eol } = this.#writer;
-    let at = this.#text[offset - 1] === '\n' ? offset : this.#nextLine(offset);
+    let at = this.#belowLine(offset);
     for (;;) {
       const comment = /^( *)#/.exec(this.#text.slice(at, this.#lineEnd(at)));
       if (comment === null || comment[1]!.length <= indent) break;
@@ -227,7 +221,7 @@ class YamlEditor {
       this.#replace({ start: at, end: at }, pad + inserted + (isTight ? pad : ''));
       return;
     }
-    const { start, end } = this.#extents(collection)[index]!;
+    const { start, end } = extentsOf(collection)[index]!;
     const comma = this.#comma(end);
     const line = this.#lineEnd(comma ?? end);
     const indent = /^[ \t]*$/.exec(this.#text.slice(this.#text.lastIndexOf('\n', start - 1) + 1, start))?.[0];
@@ -242,21 +236,31 @@ class YamlEditor {
   }
 
   #remove(collection: YAMLMap | YAMLSeq, gone: readonly unknown[]): void {
-    const extents = this.#extents(collection);
     const items: readonly unknown[] = collection.items;
-    for (const item of gone) {
-      const index = items.indexOf(item);
-      this.#forgetAll(item);
-      const { start, end } = extents[index]!;
-      if (collection.flow === true) this.#removeFromFlow(extents, index, gone.length === items.length);
-      else this.#removeLines({ start, end });
+    for (const item of gone) this.#forgetAll(item);
+    const extents = extentsOf(collection);
+    const indices = gone.map((item) => items.indexOf(item));
+    if (collection.flow === true) this.#removeFromFlow(extents, indices);
+    else for (const run of this.#runs(indices.map((index) => extents[index]!))) this.#removeLines(run);
+  }
+
+  /** Those with nothing but blank lines between them together, so that what they have between them is removed once. */
+  #runs(extents: readonly Extent[]): readonly Extent[] {
+    const runs: Extent[] = [];
+    for (const extent of extents) {
+      const previous = runs.at(-1);
+      const isNext =
+        previous !== undefined && this.#text.slice(this.#belowLine(previous.end), extent.start).trim() === '';
+      if (isNext) runs[runs.length - 1] = { start: previous.start, end: extent.end };
+      else runs.push(extent);
     }
+    return runs;
   }
 
   /** Whole lines; with a block between two blank lines goes one of them. */
   #removeLines({ start, end }: Extent): void {
     const first = this.#text.lastIndexOf('\n', start - 1) + 1;
-    const last = this.#text[end - 1] === '\n' ? end : this.#nextLine(end);
+    const last = this.#belowLine(end);
     const above = this.#text.slice(0, first);
     const blank = /\n([ \t]*\r?\n)$/.exec(above)?.[1]?.length ?? 0;
     const isBlankBelow = /^[ \t]*(?:\r?\n|$)/.test(this.#text.slice(last));
@@ -266,26 +270,27 @@ class YamlEditor {
     this.#replace({ start: first - lineBreak - (isBlankBelow ? blank : 0), end: last }, '');
   }
 
-  #removeFromFlow(extents: readonly Extent[], index: number, isAll: boolean): void {
-    const { start, end } = extents[index]!;
-    const comma = this.#comma(end);
-    const isLast = index === extents.length - 1;
-    if (isLast && comma === undefined && index > 0 && !isAll) {
-      const before = this.#comma(extents[index - 1]!.end) ?? start;
-      if (/^[ \t]*$/.test(this.#text.slice(before, start))) {
-        this.#replace({ start: before - 1, end }, '');
-        return;
-      }
-      this.#replace({ start: before - 1, end: before }, '');
+  #removeFromFlow(extents: readonly Extent[], gone: readonly number[]): void {
+    const last = extents.length - 1;
+    const kept = extents.findLastIndex((_, index) => !gone.includes(index));
+    if (kept >= 0 && kept < last && this.#comma(extents[last]!.end) === undefined) {
+      // What becomes the last had a comma behind it.
+      const { end } = extents[kept]!;
+      const comma = this.#comma(end) ?? end;
+      const spaces = /^[ \t]*(?=[^\s#])/.exec(this.#text.slice(comma))?.[0].length ?? 0;
+      this.#replace({ start: comma - 1, end: comma + spaces }, '');
     }
-    const stop = comma ?? end;
-    const line = { start: this.#text.lastIndexOf('\n', start - 1) + 1, end: this.#nextLine(stop) };
-    const isAlone =
-      line.start > 0 &&
-      this.#text.slice(line.start, start).trim() === '' &&
-      this.#text.slice(stop, line.end).trim() === '';
-    const spaces = isLast ? 0 : /^[ \t]*/.exec(this.#text.slice(stop))![0].length;
-    this.#replace(isAlone ? line : { start, end: stop + spaces }, '');
+    for (const index of gone) {
+      const { start, end } = extents[index]!;
+      const stop = this.#comma(end) ?? end;
+      const line = { start: this.#text.lastIndexOf('\n', start - 1) + 1, end: this.#nextLine(stop) };
+      const isAlone =
+        line.start > 0 &&
+        this.#text.slice(line.start, start).trim() === '' &&
+        this.#text.slice(stop, line.end).trim() === '';
+      const spaces = index === last ? 0 : /^[ \t]*/.exec(this.#text.slice(stop))![0].length;
+      this.#replace(isAlone ? line : { start, end: stop + spaces }, '');
+    }
   }
 
   /** Behind the comma that follows an offset. */
@@ -301,24 +306,14 @@ class YamlEditor {
     return found > offset && this.#text[found - 1] === '\r' ? found - 1 : found;
   }
 
+  /** The line below what ends at an offset; a block scalar ends there. */
+  #belowLine(end: number): number {
+    return this.#text[end - 1] === '\n' ? end : this.#nextLine(end);
+  }
+
   #nextLine(offset: number): number {
     const found = this.#text.indexOf('\n', offset);
     return found < 0 ? this.#text.length : found + 1;
-  }
-
-  #extents(collection: YAMLMap | YAMLSeq): Extent[] {
-    const token = collection.srcToken;
-    if (token === undefined || !('items' in token)) throw new TypeError('The document was parsed without its tokens.');
-    // Comments behind the last element are an item of their own.
-    const tokens = token.items.filter(
-      (item) => item.value !== undefined || (item.key !== undefined && item.key !== null) || hasIndicator(item),
-    );
-    const items: readonly unknown[] = collection.items;
-    return tokens.slice(0, items.length).map((item, index) => {
-      const start =
-        item.start.find(({ type }) => !SPACE.has(type))?.offset ?? item.key?.offset ?? item.value?.offset ?? 0;
-      return { start, end: endOf(items[index], start + 1) };
-    });
   }
 
   #forget(node: Node): void {
@@ -340,39 +335,8 @@ class YamlEditor {
   }
 }
 
-const SPACE: ReadonlySet<string> = new Set(['space', 'comment', 'newline', 'comma']);
-
-function hasIndicator({ start }: { readonly start: readonly { readonly type: string }[] }): boolean {
-  return start.some(({ type }) => type === 'seq-item-ind' || type === 'explicit-key-ind');
-}
-
 function keyOf(pair: Pair): string {
   return isScalar(pair.key) ? String(pair.key.value) : '';
-}
-
-function behindColon({ key, srcToken }: Pair): number {
-  const colon = srcToken?.sep?.find(({ type }) => type === 'map-value-ind');
-  if (colon !== undefined) return colon.offset + 1;
-  return isNode(key) ? extentOf(key).end : 0;
-}
-
-function extentOf(node: Node): Extent {
-  const [start = 0, end = start] = node.range ?? [];
-  return { start, end };
-}
-
-/** Behind the last character of a pair or node that is no comment; `fallback` where it has none. */
-function endOf(item: unknown, fallback: number): number {
-  if (isPair(item)) return endOf(item.value, behindColon(item));
-  if (!isNode(item)) return fallback;
-  const { start, end } = extentOf(item);
-  if (isCollection(item) && item.flow !== true) return endOf(item.items.at(-1), fallback);
-  return start === end ? fallback : end;
-}
-
-function indentOf(collection: YAMLMap | YAMLSeq): number {
-  const token = collection.srcToken;
-  return token !== undefined && 'indent' in token ? token.indent : 0;
 }
 
 function hasAnchor(node: Node): boolean {
