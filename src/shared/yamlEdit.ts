@@ -274,9 +274,8 @@ class YamlEditor {
     const last = extents.length - 1;
     const kept = extents.findLastIndex((_, index) => !gone.includes(index));
     if (kept >= 0 && kept < last && this.#comma(extents[last]!.end) === undefined) {
-      // What becomes the last had a comma behind it.
-      const { end } = extents[kept]!;
-      const comma = this.#comma(end) ?? end;
+      // What becomes the last has a comma behind it.
+      const comma = this.#comma(extents[kept]!.end)!;
       const spaces = /^[ \t]*(?=[^\s#])/.exec(this.#text.slice(comma))?.[0].length ?? 0;
       this.#replace({ start: comma - 1, end: comma + spaces }, '');
     }
