@@ -177,6 +177,9 @@ describe('histogram: cases', () => {
     const stats = observed([3e38, -3e38, 0].map((x) => Float32Array.of(x)));
     // (3 - 0.01 · 6) · 0.99
     assert.ok(Math.abs(stats.movingMax / 2.9106e38 - 1) < 1e-6, `${stats.movingMax}`);
+    // Close together, so that rounding takes more off than the averaging does.
+    const near = [1 + 60 * 2 ** -23, 1, 1, 1, 1].map((x) => Float32Array.of(x));
+    assert.equal(merged(observed([Float32Array.of(1)]), observed(near, 1)).movingMin, 1);
   });
 
   test('no values, only NaN, a view into a larger buffer', () => {

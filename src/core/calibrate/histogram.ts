@@ -196,8 +196,9 @@ export class TensorStats {
       // b started at its first sample where it should have moved towards it from a's average; both
       // recursions are affine with the same factor, so the difference shrinks by it at every step.
       const kept = (1 - AVERAGING_CONSTANT) ** b.samples;
-      a.movingMin = Math.fround(b.movingMin + kept * (a.movingMin - b.firstMin));
-      a.movingMax = Math.fround(b.movingMax + kept * (a.movingMax - b.firstMax));
+      // b's own steps were rounded, so the sum may lie some roundings outside of what was seen.
+      a.movingMin = Math.max(a.min, Math.fround(b.movingMin + kept * (a.movingMin - b.firstMin)));
+      a.movingMax = Math.min(a.max, Math.fround(b.movingMax + kept * (a.movingMax - b.firstMax)));
     }
     a.samples += b.samples;
   }
