@@ -39,6 +39,14 @@ export interface Calibration {
 
 export const STATS_FILE = 'calibration.bin';
 const MEANS_FILE = 'calibration.json';
+/** In the folder of the results: what was measured for trials, such as of another graph than the run's. */
+const TRIALS_FOLDER = 'trials';
+
+/** Where statistics are looked for, in this order, and where new ones go. */
+interface Cache {
+  readonly read: readonly string[];
+  readonly write: string;
+}
 
 /** What {@link MEANS_FILE} holds. */
 interface MeansFile {
@@ -61,11 +69,38 @@ export async function calibrate(
   outDir: string,
   context: JobContext,
 ): Promise<Calibration> {
+  return calibrateWith(prepared, dataset, recipe, { read: [outDir], write: outDir }, context);
+}
+
+/**
+ * {@link calibrate} for what is only tried: it reads what the run in `outDir` has measured and replaces nothing of it,
+ * for the run's report and views go on reading that.
+ */
+export async function calibrateTrial(
+  prepared: Prepared,
+  dataset: Dataset,
+  recipe: Recipe,
+  outDir: string,
+  context: JobContext,
+): Promise<Calibration> {
+  const own = path.join(outDir, TRIALS_FOLDER);
+  return calibrateWith(prepared, dataset, recipe, { read: [outDir, own], write: own }, context);
+}
+
+async function calibrateWith(
+  prepared: Prepared,
+  dataset: Dataset,
+  recipe: Recipe,
+  cache: Cache,
+  context: JobContext,
+): Promise<Calibration> {
   const tensors = measuredTensors(prepared);
   const channels = channelTensors(prepared, tensors);
   const key = await keyOf(prepared, dataset, recipe);
-  const known = await fromCache(outDir, key, tensors, channels);
-  if (known !== undefined) return { ...known, cached: true, key };
+  for (const folder of cache.read) {
+    const known = await fromCache(folder, key, tensors, channels);
+    if (known !== undefined) return { ...known, cached: true, key };
+  }
 
   const sums = new ChannelMeans();
   // The means are small and come from inside the graph: the first pass takes all of them.
@@ -84,8 +119,8 @@ export async function calibrate(
   const { samples } = collected;
   const { skipped } = dataset;
   const means = sums.finish();
-  await makeFolder(outDir);
-  await writeStats(path.join(outDir, STATS_FILE), key, stats);
+  await makeFolder(cache.write);
+  await writeStats(path.join(cache.write, STATS_FILE), key, stats);
   const file: MeansFile = {
     key,
     data: dataset.description,
@@ -93,7 +128,7 @@ export async function calibrate(
     skipped,
     means: Object.fromEntries([...means].map(([name, mean]) => [name, [...mean]])),
   };
-  await writeFileAtomic(path.join(outDir, MEANS_FILE), JSON.stringify(file));
+  await writeFileAtomic(path.join(cache.write, MEANS_FILE), JSON.stringify(file));
   return { stats, means, samples, skipped, cached: false, key };
 }
 

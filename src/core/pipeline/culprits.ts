@@ -19,7 +19,7 @@ import { writeFinding } from '../findingFiles';
 import type { PlannedLayer } from '../plan/types';
 import { readReport } from '../reportFile';
 import { outputsOf } from '../runtime/outputs';
-import { calibrate } from './calibration';
+import { calibrateTrial } from './calibration';
 import { onnxOnly } from './onnxOnly';
 import { prepare } from './prepare';
 import { rangesOf } from './ranges';
@@ -56,7 +56,7 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
   const seed = calibration.seed === undefined ? {} : { seed: calibration.seed };
   const count = calibration.samples ?? DEFAULT_SAMPLES;
   const dataset = await openDataset(calibration.data, prepared.inputs, { ...options, ...seed, samples: count });
-  const { stats, means } = await calibrate(prepared, dataset, recipe, outDir, quiet);
+  const { stats, means } = await calibrateTrial(prepared, dataset, recipe, outDir, quiet);
   const corrected = calibration.biasCorrection ?? prepared.backend.biasCorrection;
   const pair = pairOf(prepared, rangesOf(prepared, stats).ranges, corrected ? means : new Map());
   const samples = await openDataset(calibration.data, prepared.inputs, {

@@ -17,7 +17,7 @@ import type { Dataset, Feeds } from '../data/types';
 import { argmax, classScores } from '../evaluate/classification';
 import { readLabelsFor } from '../labels';
 import { serializeModel, type OnnxModel } from '../onnx/model';
-import { calibrate } from '../pipeline/calibration';
+import { calibrateTrial } from '../pipeline/calibration';
 import { macsOf } from '../pipeline/macs';
 import { prepare, type Prepared } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
@@ -30,8 +30,6 @@ import { bootstrap, pairedShare } from './bootstrap';
 import { MOST_ROUNDS, pairedRatios } from './race';
 
 export const DEFAULT_SAMPLES = 100;
-/** In the folder of the results: what was measured of graphs that only a trial has. */
-const TRIALS_FOLDER = 'trials';
 /** Decoded samples that are kept; more are read again for every trial. */
 const FEEDS_CAP_BYTES = 256 * 2 ** 20;
 /** Two sessions of one and the same model differ by this much: where their memory happens to lie. */
@@ -119,7 +117,7 @@ export class Trials {
 
   /**
    * Reads the data and runs the fp32 model once.
-   * @param outDir holds the calibration cache
+   * @param outDir the run's results, whose calibration is read
    * @throws what preparing a model and reading data throw; `data-empty` for a recipe without data
    */
   static async open(
@@ -186,12 +184,6 @@ export class Trials {
     } finally {
       await session.close();
     }
-  }
-
-  /** Where calibration is kept: of another graph than the report's, in a folder of its own. */
-  cacheFolder(recipe: Recipe): string {
-    const same = JSON.stringify(recipe.normalize ?? {}) === JSON.stringify(this.#job.recipe.normalize ?? {});
-    return same ? this.#outDir : path.join(this.#outDir, TRIALS_FOLDER);
   }
 
   /** What one recipe's model is beside another's. */
@@ -264,7 +256,7 @@ export class Trials {
     const { stats, means } =
       dataset === undefined
         ? { stats: new Map(), means: new Map<string, Float32Array>() }
-        : await calibrate(prepared, dataset, recipe, this.cacheFolder(recipe), this.#quiet());
+        : await calibrateTrial(prepared, dataset, recipe, this.#outDir, this.#quiet());
     const { ranges } = rangesOf(prepared, stats);
     const corrected = calibration?.biasCorrection ?? backend.biasCorrection;
     return convert(prepared.model, plan, {

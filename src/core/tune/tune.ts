@@ -18,7 +18,7 @@ import { openDataset } from '../data/dataset';
 import { equalizationOf, unevenness } from '../normalize/equalize';
 import { smoothableTensors } from '../normalize/smooth';
 import { splittableConcats } from '../normalize/splitConcat';
-import { calibrate } from '../pipeline/calibration';
+import { calibrateTrial } from '../pipeline/calibration';
 import { macsOf } from '../pipeline/macs';
 import { onnxOnly } from '../pipeline/onnxOnly';
 import { prepare, type Prepared } from '../pipeline/prepare';
@@ -182,7 +182,7 @@ class Tuner {
     const options = { baseDir, preprocess: preprocessOf(recipe.preprocess), trusted: context.trusted === true };
     const samples = calibration.samples ?? DEFAULT_SAMPLES;
     const dataset = await openDataset(calibration.data, prepared.inputs, { ...options, samples });
-    const { stats, means } = await calibrate(prepared, dataset, recipe, this.#trials!.cacheFolder(recipe), context);
+    const { stats, means } = await calibrateTrial(prepared, dataset, recipe, this.#outDir, context);
     const corrected = calibration.biasCorrection ?? prepared.backend.biasCorrection;
     const pair = pairOf(prepared, rangesOf(prepared, stats).ranges, corrected ? means : new Map());
     const few = await openDataset(calibration.data, prepared.inputs, {
