@@ -17,6 +17,7 @@ import { equalize, unevenness } from './equalize';
 import { foldBatchnorm } from './foldBatchnorm';
 import { foldConstants } from './foldConstants';
 import { halfToFloat } from './half';
+import { inlineFunctions } from './inlineFunctions';
 import { nameNodes } from './names';
 import { irVersionFor, raiseOpset } from './opset';
 import { inferOrNothing } from './shapes';
@@ -25,6 +26,7 @@ import { splitConcats } from './splitConcat';
 export interface NormalizeStep {
   readonly id:
     | 'name-nodes'
+    | 'inline-functions'
     | 'initializers-from-inputs'
     | 'half-to-float'
     | 'raise-ir'
@@ -86,6 +88,10 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
 
   const named = nameNodes(graph);
   report('name-nodes', `Named ${count(named, 'node')} that had no name of its own.`, named);
+
+  const { calls, rebound } = inlineFunctions(copy);
+  const elsewhere = rebound.length === 0 ? '' : ` At the opset of the model, not their own: ${rebound.join(', ')}.`;
+  report('inline-functions', `Put the bodies of functions in the place of ${count(calls, 'call')}.${elsewhere}`, calls);
 
   const freed = freeInitializers(copy);
   report('initializers-from-inputs', `Took ${count(freed, 'weight')} out of the inputs of the model.`, freed);

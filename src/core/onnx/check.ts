@@ -6,6 +6,7 @@
 
 import { QuantscopeError } from '../../shared/errors';
 import { subgraphs } from './attributes';
+import { checkFunctions } from './functions';
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb';
 
 /** Deeper nesting is an attack on the stack, not a network. */
@@ -20,6 +21,7 @@ export function checkModel(model: ModelProto): void {
     if (version < 1n || version > 1_000_000n) invalid(`The operator set "${domain}" has the version ${version}.`);
   }
   checkGraph(model.graph, new Set(), 0);
+  checkFunctions(model);
 }
 
 function checkGraph(graph: GraphProto, outer: ReadonlySet<string>, depth: number): void {

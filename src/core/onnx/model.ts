@@ -107,7 +107,7 @@ export function cloneNode(node: NodeProto): NodeProto {
   });
 }
 
-function cloneAttribute(attribute: AttributeProto): AttributeProto {
+export function cloneAttribute(attribute: AttributeProto): AttributeProto {
   if (attribute.g === undefined && attribute.graphs.length === 0) return attribute;
   const graphs = attribute.graphs.map(cloneGraph);
   return shallow(attribute, attribute.g === undefined ? { graphs } : { graphs, g: cloneGraph(attribute.g) });

@@ -3,7 +3,7 @@
 import { elementCount, bytesPerElement } from '../tensor';
 import { subgraphs } from './attributes';
 import { resolveExternal } from './externalData';
-import { TensorProto_DataLocation, type GraphProto, type TensorProto } from './generated/onnx_pb';
+import { TensorProto_DataLocation, type GraphProto, type NodeProto, type TensorProto } from './generated/onnx_pb';
 import { graphOf, type OnnxModel } from './model';
 import { dimsOf, elementTypeOf } from './tensorProto';
 
@@ -13,11 +13,11 @@ export function isExternal(tensor: TensorProto): boolean {
 
 /** Initializers of the graph, tensors of its `Constant` nodes, and those of its subgraphs. */
 export function initializersOf(graph: GraphProto): TensorProto[] {
-  return [...graph.initializer, ...attributeTensors(graph)];
+  return [...graph.initializer, ...attributeTensors(graph.node)];
 }
 
-function attributeTensors(graph: GraphProto): TensorProto[] {
-  return graph.node.flatMap((node) => [
+function attributeTensors(nodes: readonly NodeProto[]): TensorProto[] {
+  return nodes.flatMap((node) => [
     ...node.attribute.flatMap((a) => (a.t === undefined ? a.tensors : [a.t])),
     ...subgraphs(node).flatMap(initializersOf),
   ]);
@@ -30,7 +30,8 @@ function attributeTensors(graph: GraphProto): TensorProto[] {
  */
 export function externalFiles(model: OnnxModel): string[] {
   const files = new Set<string>();
-  for (const tensor of initializersOf(graphOf(model))) {
+  const inFunctions = model.proto.functions.flatMap(({ node }) => attributeTensors(node));
+  for (const tensor of [...initializersOf(graphOf(model)), ...inFunctions]) {
     if (!isExternal(tensor)) continue;
     const type = elementTypeOf(tensor.dataType);
     const bytes = type === undefined ? undefined : elementCount(dimsOf(tensor)) * bytesPerElement(type);
