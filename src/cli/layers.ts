@@ -3,6 +3,7 @@
 import { REASONS, type ReasonCode } from '../shared/reasons';
 import type { LayerReport, Report, Status } from '../shared/report';
 import { decibels, microseconds, percent, plural, printable } from '../shared/format';
+import { kernelName } from '../shared/reportText';
 import type { Paint, Style } from './style';
 import { table, type Column } from './table';
 
@@ -39,7 +40,13 @@ const COLUMNS: readonly Column<LayerReport>[] = [
   },
   { title: 'layer', value: ({ name }) => printable(name) },
   { title: 'operator', value: operator },
-  { title: 'kernel', value: ({ kernel }) => (kernel === null ? undefined : printable(kernel)) },
+  {
+    title: 'kernel',
+    value: (layer) => {
+      const kernel = kernelName(layer);
+      return kernel === null ? undefined : printable(kernel);
+    },
+  },
   { title: 'local SQNR', align: 'right', value: ({ local }) => (local === null ? undefined : decibels(local.sqnr)) },
   {
     title: 'accumulated',

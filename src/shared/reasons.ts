@@ -93,8 +93,8 @@ export const REASONS = {
   },
   'mode-skips-op': {
     status: 'float',
-    sentence: 'The mode of the recipe quantizes no operator of this kind.',
-    advice: 'Use `mode: static` to quantize it.',
+    sentence: 'The mode of this layer quantizes no operator of this kind.',
+    advice: 'Set `mode: static`, for the recipe or for this layer, where there is an int8 kernel for it.',
   },
   'activations-uncalibrated': {
     status: 'fallback',

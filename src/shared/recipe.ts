@@ -140,6 +140,10 @@ export const layerOverrideSchema = z.strictObject({
     )
     .describe('Exact name, glob, `scope:path`, `op:Type` or `regex:part of a name`.'),
   quantize: z.boolean().optional().describe('false keeps the layer in float.'),
+  mode: z
+    .enum(MODES)
+    .optional()
+    .describe('How this layer is quantized, where that is not as `mode` of the recipe says. ONNX only.'),
   activations: z
     .union([z.enum(ACTIVATION_TYPES), activationSchema])
     .optional()

@@ -70,6 +70,8 @@ export interface LayerReport {
   readonly scope: string;
   readonly status: Status;
   readonly reason: ReasonCode | null;
+  /** How it is quantized, where that is not the report's mode. */
+  readonly mode?: Mode;
   /** The kernel that really ran (QLinearConv, Conv, …); `null` where the runtime removed or merged it. */
   readonly kernel: string | null;
   /** Time of the layer's kernels in one run, the median of several, int8 and fp32, in microseconds. */

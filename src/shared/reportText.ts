@@ -1,5 +1,5 @@
 import { QuantscopeError, toQuantscopeError } from './errors';
-import { REPORT_VERSION, type Report, type Status } from './report';
+import { REPORT_VERSION, type LayerReport, type Report, type Status } from './report';
 
 const STATUSES: ReadonlySet<unknown> = new Set<Status>(['quantized', 'float', 'fallback']);
 
@@ -26,6 +26,11 @@ export function parseReport(text: string, name: string): Report {
   if (odd >= 0) throw new QuantscopeError('report-invalid', `${name} is damaged: its layer ${odd} has no status.`);
   // Written by this program, whose types guarantee the rest.
   return value as unknown as Report;
+}
+
+/** The kernel that ran, with the mode where that is the layer's own; `null` where the runtime removed or merged it. */
+export function kernelName({ kernel, mode }: Pick<LayerReport, 'kernel' | 'mode'>): string | null {
+  return kernel === null || mode === undefined ? kernel : `${kernel} (${mode})`;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

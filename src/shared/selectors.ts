@@ -107,8 +107,15 @@ export function resolveOverrides(
 }
 
 /** The keys of an entry that change something, without those that are not set. */
-export function settingsOf({ quantize, activations, weights, observer, percentile }: LayerOverride): NodeOverride {
-  const settings = { quantize, activations, weights, observer, percentile };
+export function settingsOf({
+  quantize,
+  mode,
+  activations,
+  weights,
+  observer,
+  percentile,
+}: LayerOverride): NodeOverride {
+  const settings = { quantize, mode, activations, weights, observer, percentile };
   // A key that is not set must not hide one that a weaker entry sets.
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

@@ -88,11 +88,12 @@ function reduceRange({ name, saturation }: LayerReport): Suggestion {
 }
 
 function activations16({ mode, format, target }: Report, layer: LayerReport): Suggestion[] {
+  const isStatic = (layer.mode ?? mode) === 'static';
   const form = target?.activations16 ?? 'none';
   const isWide = layer.tensors.every(
     (tensor) => !isActivation(tensor) || tensor.quantization?.type.endsWith('16') === true,
   );
-  if (form === 'none' || mode !== 'static' || format !== 'qdq' || isWide) return [];
+  if (form === 'none' || !isStatic || format !== 'qdq' || isWide) return [];
   const price =
     form === 'kernel'
       ? 'the backend has integer kernels for them, which take about twice the time of 8 bits'
@@ -134,7 +135,7 @@ const CUT = 0.8;
 
 /** Other observers for the tensors of a layer, those that its own error comes from first. */
 function rangeFixes(report: Report, layer: LayerReport): Suggestion[] {
-  if (report.mode !== 'static') return [];
+  if ((layer.mode ?? report.mode) !== 'static') return [];
   const outputs = layer.tensors.filter((tensor) => tensor.role === 'output');
   const inputs = layer.tensors.filter((tensor) => tensor.role === 'input');
   const byProducer = new Map<string, Suggestion>();

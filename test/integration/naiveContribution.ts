@@ -4,7 +4,7 @@ import { ErrorAccumulator } from '../../src/core/analyze/errors';
 import { rangeOf } from '../../src/core/calibrate/observers';
 import type { Range } from '../../src/core/calibrate/qparams';
 import type { Pair } from '../../src/core/contribution/layerVariants';
-import { convertStatic } from '../../src/core/convert/static';
+import { toQdq } from '../../src/core/convert/convert';
 import type { Conversion } from '../../src/core/convert/types';
 import { openDataset } from '../../src/core/data/dataset';
 import type { Dataset } from '../../src/core/data/types';
@@ -54,7 +54,7 @@ export async function caseOf(file: string, data: DataOf, folder: string): Promis
     const spec = { bits: 8, ...activation };
     if (stats !== undefined) ranges.set(activation.tensor, rangeOf(stats, activation, spec));
   }
-  const conversion = convertStatic(model, plan, ranges, backend.convention, calibration.means);
+  const conversion = toQdq(model, plan, { ranges, convention: backend.convention, means: calibration.means });
   const int8Model = conversion.model;
   const pair = { plan, conversion, fp32Model: model, int8Model, fp32: graph, int8: new Graph(int8Model), tensors };
   return { prepared, dataset, calibration, conversion, pair, layers: plan.layers.filter((l) => l.quantize) };
@@ -76,7 +76,7 @@ export function convertOnly(
     }),
   );
   const changed: Plan = { ...plan, layers, activations };
-  return convertStatic(model, changed, ranges, backend.convention, calibration.means).model;
+  return toQdq(model, changed, { ranges, convention: backend.convention, means: calibration.means }).model;
 }
 
 export async function naive(

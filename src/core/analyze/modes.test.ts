@@ -34,6 +34,14 @@ const NETWORK = buildModel({
   outputs: ['y'],
 });
 
+/** Each product in a mode of its own. */
+const MIXED: Settings = {
+  layers: [
+    { select: 'Conv_of_c2', mode: 'weight-only' },
+    { select: 'op:MatMul', mode: 'dynamic' },
+  ],
+};
+
 async function analyzed(
   model: OnnxModel,
   settings: Settings,
@@ -74,6 +82,8 @@ describe('analyze as converted', () => {
     'static QOperator': { format: 'qoperator' },
     dynamic: { mode: 'dynamic' },
     'weight-only': { mode: 'weight-only' },
+    mixed: MIXED,
+    'mixed QOperator': { ...MIXED, format: 'qoperator' },
   };
   for (const [name, of] of Object.entries(settings)) {
     test(`${name}: every quantized layer has a local error, every tensor is accounted for`, async () => {
@@ -100,6 +110,20 @@ describe('analyze as converted', () => {
       }
     });
   }
+
+  test('the local error of a layer is that of its mode, whatever the modes of the others', async () => {
+    const local = async (settings: Settings, layer: string): Promise<unknown> =>
+      (await analyzed(NETWORK, settings)).analysis.layers.get(layer)?.local;
+    for (const [layer, settings] of [
+      ['Conv_of_c1', {}],
+      ['Conv_of_c2', { mode: 'weight-only' }],
+      ['MatMul_of_mm', { mode: 'dynamic' }],
+    ] as const) {
+      const alone = await local(settings, layer);
+      assert.ok(alone !== null && alone !== undefined, layer);
+      assert.deepEqual(await local(MIXED, layer), alone, layer);
+    }
+  });
 
   test('QDQ and QOperator are the same computation', async () => {
     const [qdq, qoperator] = await Promise.all([analyzed(NETWORK, {}), analyzed(NETWORK, { format: 'qoperator' })]);

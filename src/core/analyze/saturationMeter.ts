@@ -4,7 +4,7 @@ import type { Conversion } from '../convert/types';
 import { quantizeArray } from '../calibrate/quantize';
 import type { Graph } from '../onnx/graph';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
-import type { PlannedLayer } from '../plan/types';
+import { isStatic, type PlannedLayer } from '../plan/types';
 import { toFloat32, type Tensor } from '../tensor';
 import { geometryOf, isTransposed } from './geometry';
 import { arrangeWeights, emulateSaturation, isDepthwise, samplePositions, type KernelWeights } from './saturation';
@@ -31,7 +31,7 @@ export class SaturationMeter {
     const input = layer.node.input[0] ?? '';
     const type = this.#conversion.activations.get(input)?.type;
     const weight = this.#conversion.weights.get(layer.name)?.type;
-    return layer.quantize && weight === 'int8' && type === 'uint8' ? input : undefined;
+    return isStatic(layer) && weight === 'int8' && type === 'uint8' ? input : undefined;
   }
 
   /** @param x the fp32 value of {@link inputOf} */

@@ -10,7 +10,7 @@ import { outerReferences } from '../onnx/check';
 import { outputOf, type Graph } from '../onnx/graph';
 import { cloneNode, makeNode, shallow, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
-import type { PlannedLayer } from '../plan/types';
+import { isStatic, type PlannedLayer } from '../plan/types';
 import { nameOnly, valueInfo } from '../runtime/inspect';
 import type { TensorInfo } from '../runtime/session';
 import { allocate, makeTensor } from '../tensor';
@@ -101,7 +101,7 @@ function copyLayer(source: Source, layer: PlannedLayer, prefix: string): (Parts 
   };
   const find = (name: string): string | undefined => {
     const activation = source.activations.get(name);
-    if (activation !== undefined && !own.has(activation.tensor)) {
+    if (activation !== undefined && layer.inputs.includes(activation.tensor)) {
       const integer = quantizerOf(source, activation, parts);
       return name === activation.integer ? integer : dequantizerOf(source, activation, integer, parts, prefix);
     }
@@ -133,7 +133,7 @@ function copyLayer(source: Source, layer: PlannedLayer, prefix: string): (Parts 
   const moves = movesIntegers(source, layer);
   for (const tensor of layer.outputs) {
     if (!isFloat(source.tensors.get(tensor))) continue;
-    const activation = source.conversion.activations.get(tensor);
+    const activation = isStatic(layer) ? source.conversion.activations.get(tensor) : undefined;
     const int8 =
       moves && activation !== undefined
         ? quantizerOf(source, activation, parts)

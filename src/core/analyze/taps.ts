@@ -9,7 +9,7 @@ import { subgraphs } from '../onnx/attributes';
 import type { GraphProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
 import { isNoOp } from '../onnx/noOp';
-import type { Plan, PlannedLayer } from '../plan/types';
+import { isStatic, type Plan, type PlannedLayer } from '../plan/types';
 import type { ElementType } from '../tensor';
 import type { TensorInfo } from '../runtime/session';
 
@@ -60,7 +60,10 @@ export function chooseTaps(
     if (tensor === '' || fp32.isConstant(tensor) || !isFloat(tensors.get(tensor))) continue;
     const layer = layers.get(tensor);
     const tap = [tensor, ...handedOn(fp32, tensor)]
-      .map((name) => tapOf(name, layers.get(name)?.quantize === true, conversion, optimized, inputs))
+      .map((name) => {
+        const maker = layers.get(name);
+        return tapOf(name, maker !== undefined && isStatic(maker), conversion, optimized, inputs);
+      })
       .find((found) => found !== undefined);
     if (tap !== undefined) taps.push({ ...tap, tensor });
     else unmatched.push({ tensor, why: reasonOf(tensor, layer, inputs) });
@@ -83,18 +86,18 @@ function layersByTensor(plan: Plan): Map<string, PlannedLayer> {
 }
 
 /**
- * What an int8 layer makes is read as integers; what a float layer makes as floats, before it is
+ * What a static layer makes is read as integers; what any other makes as floats, before it is
  * quantized for others; of a model input only the integers differ.
  */
 function tapOf(
   tensor: string,
-  madeInInt8: boolean,
+  madeOfIntegers: boolean,
   conversion: Conversion,
   optimized: Graph,
   inputs: ReadonlySet<string>,
 ): Tap | undefined {
   const asFloat = inputs.has(tensor) || !holds(optimized, tensor) ? undefined : { tensor, int8: tensor };
-  if (asFloat !== undefined && (!madeInInt8 || optimized.isOutput(tensor))) return asFloat;
+  if (asFloat !== undefined && (!madeOfIntegers || optimized.isOutput(tensor))) return asFloat;
   const activation = conversion.activations.get(tensor);
   if (activation === undefined || !holds(optimized, activation.integer)) return asFloat;
   const { type, scale, zeroPoint } = activation;

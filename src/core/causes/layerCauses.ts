@@ -5,7 +5,6 @@ import { SMOOTHING } from '../../shared/recipeValues';
 import type { Report } from '../../shared/report';
 import type { TensorStats } from '../calibrate/histogram';
 import { channelRanges } from '../calibrate/qparams';
-import type { Pair } from '../contribution/layerVariants';
 import { equalizationOf } from '../normalize/equalize';
 import { smoothableTensors, smoothingOf } from '../normalize/smooth';
 import { splittableConcats } from '../normalize/splitConcat';
@@ -17,7 +16,6 @@ import { channelAxisOf, channelPeaks, type ChannelTensor, type SampleExtremes } 
 
 export interface CauseSources {
   readonly prepared: Prepared;
-  readonly pair: Pair;
   readonly stats: ReadonlyMap<string, TensorStats>;
   readonly report: Report;
   readonly extremes: SampleExtremes;
@@ -34,7 +32,7 @@ export function measuredActivations({ plan, tensors, graph }: Prepared): Channel
 }
 
 /** By layer; only layers in int8. */
-export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSources): Map<string, Cause[]> {
+export function layerCauses({ prepared, stats, report, extremes }: CauseSources): Map<string, Cause[]> {
   const { plan, graph } = prepared;
   const scales = new Map(
     equalizationOf(prepared.model).flatMap(({ tensors, scales: s }) => tensors.map((tensor) => [tensor, s] as const)),
@@ -53,7 +51,7 @@ export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSo
     const found = causesOf({
       report: row,
       extremes,
-      weights: weightPeaks(layer, graph, pair),
+      weights: weightPeaks(layer, graph),
       readers: readers.map(({ name }) => name),
       producerOf: (tensor) => quantized.find(({ outputs }) => outputs.includes(tensor))?.name,
       equalizing: (tensor) => scales.get(tensor),
@@ -71,9 +69,9 @@ export function layerCauses({ prepared, pair, stats, report, extremes }: CauseSo
 }
 
 /** Of each output channel, also where the plan gives all of them one scale. */
-function weightPeaks({ node, weight }: PlannedLayer, graph: Prepared['graph'], { plan }: Pair): number[] {
+function weightPeaks({ node, weight, mode }: PlannedLayer, graph: Prepared['graph']): number[] {
   const constant = weight === null ? undefined : graph.constant(weight.tensor);
-  if (weight === null || constant === undefined || plan.mode !== 'static') return [];
+  if (weight === null || constant === undefined || mode !== 'static') return [];
   const axis = weight.axis ?? (node.opType === 'MatMul' ? constant.dims.length - 1 : 0);
   return channelRanges(toFloat32(constant), constant.dims, axis).map(({ min, max }) => Math.max(max, -min));
 }

@@ -6,7 +6,7 @@ import type { NodeProto, TensorProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
 import { cloneNode, makeNode, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
-import type { Plan, PlannedLayer } from '../plan/types';
+import { isStatic, type Plan, type PlannedLayer } from '../plan/types';
 import type { TensorInfo } from '../runtime/session';
 import { allocate, makeTensor } from '../tensor';
 import type { Additions, Replacement, Variant } from './variants';
@@ -70,7 +70,7 @@ export function onlyQuantized({ int8, conversion, tensors }: Pair, layers: reado
  */
 export function onlyFloat({ plan, fp32, int8, conversion }: Pair, layers: readonly PlannedLayer[]): LayerVariants {
   const int8Nodes = new Set(
-    plan.layers.flatMap((l) => (l.quantize ? [l.node, ...l.fused].map(({ name }) => name) : [])),
+    plan.layers.flatMap((l) => (isStatic(l) ? [l.node, ...l.fused].map(({ name }) => name) : [])),
   );
   const nodes: NodeProto[] = [];
   const initializers = new Map<string, TensorProto>();

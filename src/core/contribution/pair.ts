@@ -1,5 +1,5 @@
 import type { Range } from '../calibrate/qparams';
-import { convertStatic } from '../convert/static';
+import { toQdq } from '../convert/convert';
 import { Graph } from '../onnx/graph';
 import type { Prepared } from '../pipeline/prepare';
 import type { Pair } from './layerVariants';
@@ -13,7 +13,7 @@ export function pairOf(
   ranges: ReadonlyMap<string, Range>,
   means: ReadonlyMap<string, Float32Array>,
 ): Pair {
-  const conversion = convertStatic(model, plan, ranges, backend.convention, means);
+  const conversion = toQdq(model, plan, { ranges, means, convention: backend.convention });
   const int8Model = conversion.model;
   return { plan, conversion, tensors, fp32Model: model, int8Model, fp32: graph, int8: new Graph(int8Model) };
 }

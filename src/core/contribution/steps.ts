@@ -10,7 +10,7 @@ import { GraphProtoSchema, type NodeProto, type TensorProto } from '../onnx/gene
 import { cloneNode, makeNode, shallow, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
 import { biasAddOf } from '../plan/layers';
-import type { PlannedLayer } from '../plan/types';
+import { isStatic, type PlannedLayer } from '../plan/types';
 import { nameOnly, valueInfo } from '../runtime/inspect';
 import type { TensorInfo } from '../runtime/session';
 import { allocate, makeTensor, toFloat32, type ElementType } from '../tensor';
@@ -36,9 +36,9 @@ export interface StepsGraph {
   readonly outputs: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Layers with one output only; others have no single error to split. */
+/** Static layers with one output only: others have no single error, or not these steps. */
 export function canSplit(layer: PlannedLayer): boolean {
-  return layer.quantize && layer.outputs.length === 1;
+  return isStatic(layer) && layer.outputs.length === 1;
 }
 
 /** @returns `null` where none of the layers can be split */

@@ -7,17 +7,15 @@
  * one x86-64 core, 1.4 to 10 times the time of the float Conv).
  */
 
-import { QuantscopeError } from '../../shared/errors';
-import type { Convention } from '../calibrate/qparams';
 import { floatAttribute, intAttribute } from '../onnx/attributes';
 import { TensorProto_DataType } from '../onnx/generated/onnx_pb';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
-import { Graph, outputOf } from '../onnx/graph';
-import type { NodeSpec, OnnxModel } from '../onnx/model';
-import type { Plan, PlannedLayer, WeightPlan } from '../plan/types';
+import { outputOf, type Graph } from '../onnx/graph';
+import type { NodeSpec } from '../onnx/model';
+import type { PlannedLayer, WeightPlan } from '../plan/types';
 import { allocate, makeTensor, toFloat32, type Tensor } from '../tensor';
-import { ModelEditor } from './edits';
-import type { Conversion, QuantizedWeight } from './types';
+import type { Construction } from './construction';
+import type { ModelEditor } from './edits';
 import { columnOrder, quantizeWeight, weightParams } from './weights';
 
 /** What DynamicQuantizeLinear makes of one activation. */
@@ -27,57 +25,41 @@ interface RuntimeQuantized {
   readonly zeroPoint: string;
 }
 
-/** Obeys a plan of mode `dynamic`: its MatMul and Gemm layers become MatMulInteger under the same name. */
-export function convertDynamic(model: OnnxModel, plan: Plan, convention: Convention): Conversion {
-  return new DynamicConverter(model, plan, convention).convert();
+/** Obeys the dynamic layers of a plan: each MatMul and Gemm becomes a MatMulInteger under the same name. */
+export function convertDynamic(construction: Construction): void {
+  const converter = new DynamicConverter(construction);
+  for (const layer of construction.layersOf('dynamic')) {
+    if (layer.weight !== null) converter.convert(layer, layer.weight);
+  }
 }
 
 class DynamicConverter {
-  readonly #plan: Plan;
-  readonly #convention: Convention;
+  readonly #construction: Construction;
   readonly #graph: Graph;
   readonly #editor: ModelEditor;
-  readonly #nodes: ReadonlyMap<string, NodeProto>;
   readonly #quantized = new Map<string, RuntimeQuantized>();
-  readonly #weights = new Map<string, QuantizedWeight>();
 
-  constructor(model: OnnxModel, plan: Plan, convention: Convention) {
-    this.#plan = plan;
-    this.#convention = convention;
-    this.#graph = new Graph(model);
-    this.#editor = new ModelEditor(model);
-    this.#nodes = this.#editor.nodesByName();
-  }
-
-  convert(): Conversion {
-    for (const layer of this.#plan.layers) {
-      if (layer.quantize && layer.weight !== null) this.#convertLayer(layer, layer.weight);
-    }
-    return { model: this.#editor.finish(), activations: new Map(), weights: this.#weights, warnings: [] };
-  }
-
-  #nodeOf(original: NodeProto): NodeProto {
-    const node = this.#nodes.get(original.name);
-    if (node === undefined) throw new QuantscopeError('internal', `Node "${original.name}" is not in the copy.`);
-    return node;
+  constructor(construction: Construction) {
+    this.#construction = construction;
+    this.#graph = construction.graph;
+    this.#editor = construction.editor;
   }
 
   /** y = ((quantized(x) − zero point) · W) · (s_x · s_w) [+ bias]. */
-  #convertLayer(layer: PlannedLayer, weightPlan: WeightPlan): void {
+  convert(layer: PlannedLayer, weightPlan: WeightPlan): void {
     const { node: original, name } = layer;
-    const stored = this.#graph.constant(weightPlan.tensor);
-    if (stored === undefined) throw new QuantscopeError('internal', `"${weightPlan.tensor}" is not constant.`);
+    const stored = this.#construction.constantOf(weightPlan.tensor);
     const isGemm = original.opType === 'Gemm';
     const transposed = isGemm && intAttribute(original, 'transB', 0) === 1;
     const weight = transposed ? transpose(stored) : stored;
     const axis = weightPlan.axis === null ? null : weight.dims.length - 1;
     const plan = { ...weightPlan, axis };
-    const params = weightParams(weight, plan, { convention: this.#convention, order: columnOrder });
+    const params = weightParams(weight, plan, { convention: this.#construction.convention, order: columnOrder });
     const integers = quantizeWeight(weight, plan, params);
 
     const editor = this.#editor;
     const x = this.#quantizeAtRunTime(original.input[0] ?? '');
-    const node = this.#nodeOf(original);
+    const node = this.#construction.nodeOf(original);
     const output = outputOf(node);
     const dims = axis === null ? [] : [params.scales.length];
     const alpha = isGemm ? floatAttribute(original, 'alpha', 1) : 1;
@@ -107,7 +89,7 @@ class DynamicConverter {
     node.input = inputs;
     node.output[0] = accumulator;
     const named = (op: string, ins: readonly string[], out: string, attributes: NodeSpec['attributes'] = {}): void => {
-      editor.insertAfter(node, {
+      editor.continue(node, {
         op,
         name: editor.freshName(`${name}_${op}`),
         inputs: ins,
@@ -120,7 +102,7 @@ class DynamicConverter {
     named('Mul', [x.scale, weightScale], scale);
     named('Mul', [float, scale], scaled);
     if (bias !== undefined) named('Add', [scaled, bias], output);
-    this.#weights.set(name, {
+    this.#construction.weights.set(name, {
       layer: name,
       tensor: weightPlan.tensor,
       type: weightPlan.type,
@@ -148,7 +130,7 @@ class DynamicConverter {
     };
     const producer = this.#graph.producer(tensor);
     if (producer === undefined) editor.insertFirst(spec);
-    else editor.insertAfter(this.#nodeOf(producer), spec);
+    else editor.insertAfter(this.#construction.nodeOf(producer), spec);
     return made;
   }
 

@@ -11,6 +11,7 @@ export class ModelEditor {
   readonly #names: Set<string>;
   readonly #initializers = new Map<string, TensorProto>();
   readonly #before = new Map<NodeProto, NodeProto[]>();
+  readonly #rest = new Map<NodeProto, NodeProto[]>();
   readonly #after = new Map<NodeProto, NodeProto[]>();
   readonly #first: NodeProto[] = [];
   readonly #removed = new Set<NodeProto>();
@@ -50,6 +51,11 @@ export class ModelEditor {
     push(this.#before, anchor, makeNode(spec));
   }
 
+  /** Nodes that with `anchor` compute what it alone did: before all that comes after it. */
+  continue(anchor: NodeProto, spec: NodeSpec): void {
+    push(this.#rest, anchor, makeNode(spec));
+  }
+
   insertAfter(anchor: NodeProto, spec: NodeSpec): void {
     push(this.#after, anchor, makeNode(spec));
   }
@@ -67,6 +73,7 @@ export class ModelEditor {
       ...graph.node.flatMap((node) => [
         ...(this.#before.get(node) ?? []),
         ...kept(node),
+        ...(this.#rest.get(node) ?? []),
         ...(this.#after.get(node) ?? []),
       ]),
     ];

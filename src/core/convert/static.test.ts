@@ -29,7 +29,7 @@ import {
   type Array64,
   type ConvSpec,
 } from './fixtures/reference';
-import { convertStatic } from './static';
+import { toQdq } from './convert';
 
 const next = random(11);
 const tensor = (...dims: number[]): Tensor => randomTensor('float32', dims, next, 2);
@@ -340,6 +340,6 @@ describe('what is missing', () => {
     const planned = await planOf(model);
     const ranges = await measure(planned, [{ x: tensor(1, 2, 4, 4) }]);
     ranges.delete('x');
-    assert.throws(() => convertStatic(planned.model, planned.plan, ranges, 'ort'), { code: 'plan-impossible' });
+    assert.throws(() => toQdq(planned.model, planned.plan, { ranges, convention: 'ort' }), { code: 'plan-impossible' });
   });
 });

@@ -1,32 +1,31 @@
 /** Static quantization in QDQ form: what the plan says, with the ranges that calibration found. */
 
 import { QuantscopeError } from '../../shared/errors';
-import { paramsOf, type Convention, type QuantSpec, type Range } from '../calibrate/qparams';
+import { paramsOf, type QuantSpec, type Range } from '../calibrate/qparams';
 import { quantizeArray } from '../calibrate/quantize';
 import { floatAttribute } from '../onnx/attributes';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
-import { Graph } from '../onnx/graph';
-import type { NodeSpec, OnnxModel } from '../onnx/model';
+import type { Graph } from '../onnx/graph';
+import type { NodeSpec } from '../onnx/model';
 import { biasAddOf } from '../plan/layers';
 import type { ActivationPlan, Plan, PlannedLayer } from '../plan/types';
 import { allocate, makeTensor, toFloat32, type Tensor } from '../tensor';
-import { ModelEditor } from './edits';
-import type { Conversion, QuantizedActivation, QuantizedWeight } from './types';
+import type { Construction } from './construction';
+import type { ModelEditor } from './edits';
 import { correctBias, outputShift } from './biasCorrection';
 import { productOrder, quantizeBias, quantizeWeight, weightParams } from './weights';
 
 /**
+ * Obeys the static layers of a plan.
  * @param ranges of the plan's activation tensors; constants need none
  * @throws `plan-impossible` where a range is missing
  */
 export function convertStatic(
-  model: OnnxModel,
-  plan: Plan,
+  construction: Construction,
   ranges: ReadonlyMap<string, Range>,
-  convention: Convention,
   means: ReadonlyMap<string, Float32Array> = new Map(),
-): Conversion {
-  return new StaticConverter(model, plan, ranges, convention, means).convert();
+): void {
+  new StaticConverter(construction, ranges, means).convert();
 }
 
 interface GroupParams {
@@ -38,36 +37,29 @@ interface GroupParams {
 }
 
 class StaticConverter {
+  readonly #construction: Construction;
   readonly #plan: Plan;
   readonly #ranges: ReadonlyMap<string, Range>;
-  readonly #convention: Convention;
   readonly #means: ReadonlyMap<string, Float32Array>;
   readonly #graph: Graph;
   readonly #editor: ModelEditor;
-  readonly #nodes: ReadonlyMap<string, NodeProto>;
   readonly #groups = new Map<string, GroupParams>();
-  readonly #activations = new Map<string, QuantizedActivation>();
-  readonly #weights = new Map<string, QuantizedWeight>();
-  readonly #warnings: string[] = [];
 
   constructor(
-    model: OnnxModel,
-    plan: Plan,
+    construction: Construction,
     ranges: ReadonlyMap<string, Range>,
-    convention: Convention,
     means: ReadonlyMap<string, Float32Array>,
   ) {
-    this.#plan = plan;
+    this.#construction = construction;
+    this.#plan = construction.plan;
     this.#ranges = ranges;
-    this.#convention = convention;
     this.#means = means;
-    this.#graph = new Graph(model);
-    this.#editor = new ModelEditor(model);
-    this.#nodes = this.#editor.nodesByName();
+    this.#graph = construction.graph;
+    this.#editor = construction.editor;
   }
 
-  convert(): Conversion {
-    const quantized = this.#plan.layers.filter((layer) => layer.quantize);
+  convert(): void {
+    const quantized = this.#construction.layersOf('static');
     this.#makeGroups();
     for (const layer of quantized) this.#foldActivations(layer);
     const madeByInt8 = new Map(quantized.flatMap((layer) => layer.outputs.map((name) => [name, layer] as const)));
@@ -75,14 +67,10 @@ class StaticConverter {
       this.#addPair(activation, madeByInt8.get(activation.tensor), quantized);
     }
     for (const layer of quantized) this.#quantizeWeight(layer);
-    const model = this.#editor.finish();
-    return { model, activations: this.#activations, weights: this.#weights, warnings: this.#warnings };
   }
 
   #nodeOf(original: NodeProto): NodeProto {
-    const node = this.#nodes.get(original.name);
-    if (node === undefined) throw new QuantscopeError('internal', `Node "${original.name}" is not in the copy.`);
-    return node;
+    return this.#construction.nodeOf(original);
   }
 
   /** One scale and zero point a group, from the union of its members' ranges. */
@@ -99,7 +87,7 @@ class StaticConverter {
       const found = list.map((activation) => this.#rangeOf(activation));
       const range = { min: Math.min(...found.map((r) => r.min)), max: Math.max(...found.map((r) => r.max)) };
       const spec: QuantSpec = { bits: first.type.endsWith('16') ? 16 : 8, ...first };
-      const params = paramsOf(range, spec, this.#convention);
+      const params = paramsOf(range, spec, this.#construction.convention);
       const { scale } = params;
       // Nothing but zeros was seen: most often a Relu that never opened, whose cut at 0 must stay.
       const zeroPoint = range.min === range.max && !first.symmetric ? first.qmin : params.zeroPoint;
@@ -174,7 +162,7 @@ class StaticConverter {
       }
       this.#redirect(tensor, dequantized, quantized);
     }
-    this.#activations.set(tensor, { tensor, integer, dequantized, type, scale, zeroPoint, range });
+    this.#construction.activations.set(tensor, { tensor, integer, dequantized, type, scale, zeroPoint, range });
   }
 
   #quantizer(tensor: string, source: string, integer: string): NodeSpec {
@@ -213,14 +201,13 @@ class StaticConverter {
   #quantizeWeight(layer: PlannedLayer): void {
     const { weight: plan, node: original } = layer;
     if (plan === null) return;
-    const weight = this.#graph.constant(plan.tensor);
-    if (weight === undefined) throw new QuantscopeError('internal', `The weight "${plan.tensor}" is not constant.`);
+    const weight = this.#construction.constantOf(plan.tensor);
     const node = this.#nodeOf(original);
     const [input] = layer.inputs;
     const bias = layer.bias === null ? undefined : this.#graph.constant(layer.bias);
     const inputScale = input === undefined ? 1 : this.#groupOf(input).scale;
     const params = weightParams(weight, plan, {
-      convention: this.#convention,
+      convention: this.#construction.convention,
       inputScale,
       ...(bias === undefined ? {} : { bias: toFloat32(bias) }),
       order: productOrder(original),
@@ -255,7 +242,7 @@ class StaticConverter {
         axis,
       );
     }
-    this.#weights.set(layer.name, { layer: layer.name, tensor: plan.tensor, type: plan.type, ...params });
+    this.#construction.weights.set(layer.name, { layer: layer.name, tensor: plan.tensor, type: plan.type, ...params });
   }
 
   /** An integer initializer and the DequantizeLinear that the kernels' fusion looks for; returns the float name. */

@@ -3,30 +3,19 @@
  * computes as it did. A quarter of the size, and no error from activations.
  */
 
-import { QuantscopeError } from '../../shared/errors';
-import type { Convention } from '../calibrate/qparams';
-import { Graph } from '../onnx/graph';
-import type { OnnxModel } from '../onnx/model';
-import type { Plan } from '../plan/types';
 import { allocate, makeTensor } from '../tensor';
-import { ModelEditor } from './edits';
-import type { Conversion, QuantizedWeight } from './types';
+import type { Construction } from './construction';
 import { productOrder, quantizeWeight, weightParams } from './weights';
 
-/** Obeys a plan of mode `weight-only`. A weight that several layers read in the same way is stored once. */
-export function convertWeightOnly(model: OnnxModel, plan: Plan, convention: Convention): Conversion {
-  const graph = new Graph(model);
-  const editor = new ModelEditor(model);
-  const nodes = editor.nodesByName();
-  const weights = new Map<string, QuantizedWeight>();
+/** Obeys the weight-only layers of a plan. A weight that several of them read in the same way is stored once. */
+export function convertWeightOnly(construction: Construction): void {
+  const { editor, convention, weights } = construction;
   const dequantized = new Map<string, string>();
-  for (const { name, quantize, weight: weightPlan } of plan.layers) {
-    if (!quantize || weightPlan === null) continue;
+  for (const { name, node: original, weight: weightPlan } of construction.layersOf('weight-only')) {
+    if (weightPlan === null) continue;
     const { tensor, type, axis } = weightPlan;
-    const node = nodes.get(name);
-    const weight = graph.constant(tensor);
-    if (node === undefined || weight === undefined)
-      throw new QuantscopeError('internal', `Layer "${name}" or its weight "${tensor}" is missing.`);
+    const node = construction.nodeOf(original);
+    const weight = construction.constantOf(tensor);
     const params = weightParams(weight, weightPlan, { convention, order: productOrder(node) });
     const key = JSON.stringify(weightPlan);
     let float = dequantized.get(key);
@@ -51,5 +40,4 @@ export function convertWeightOnly(model: OnnxModel, plan: Plan, convention: Conv
     node.input[weightPlan.input] = float;
     weights.set(name, { layer: name, tensor, type, ...params });
   }
-  return { model: editor.finish(), activations: new Map(), weights, warnings: [] };
 }

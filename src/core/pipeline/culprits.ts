@@ -85,7 +85,7 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
   });
   const splits = await splitErrors({ ...context, pair, layers: [...layers.values()], samples });
   const outlook = await extremesOf(prepared.model, measuredActivations(prepared), dataset, quiet);
-  const causes = layerCauses({ prepared, pair, stats, report, extremes: outlook });
+  const causes = layerCauses({ prepared, stats, report, extremes: outlook });
   const evidence = [...layers.values()].map((layer) => evidenceOf(layer, report, only.layers, without.layers));
   const total = without.baseline.sqnr;
   const judged = judge(evidence, total, job.threshold ?? DEFAULT_THRESHOLD);

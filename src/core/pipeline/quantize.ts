@@ -18,6 +18,7 @@ import { opsetVersion } from '../onnx/model';
 import { addModel, type WrittenModel } from '../onnx/write';
 import { baseOf, REPORT_FILE, RUNS_FOLDER } from '../reportFile';
 import { resultsFolder } from '../resultsFolder';
+import { needsCalibration } from '../plan/types';
 import { RUNTIME } from '../runtime/version';
 import { removeStaleTemporaries } from '../staleFiles';
 import { TOOL, VERSION } from '../version';
@@ -153,10 +154,10 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
         : {
             data: dataset.description,
             synthetic: dataset.kind === 'synthetic',
-            samples: prepared.plan.mode === 'static' ? calibration.samples : samplesRead(dataset),
+            samples: needsCalibration(prepared.plan) ? calibration.samples : samplesRead(dataset),
             observer: recipe.calibration?.observer ?? backend.observer,
             // The dataset tells of its latest use, which may have read less.
-            skipped: prepared.plan.mode === 'static' ? calibration.skipped : dataset.skipped,
+            skipped: needsCalibration(prepared.plan) ? calibration.skipped : dataset.skipped,
             cached: calibration.cached,
             key: calibration.key,
           },
@@ -189,7 +190,7 @@ async function openCalibrationData(
   const { recipe, baseDir } = job;
   const { calibration } = recipe;
   if (calibration === undefined) {
-    if (prepared.plan.mode !== 'static') return undefined;
+    if (!needsCalibration(prepared.plan)) return undefined;
     throw new QuantscopeError('data-empty', 'Static quantization needs calibration data, and the recipe names none.');
   }
   return openDataset(calibration.data, prepared.inputs, {
@@ -209,7 +210,7 @@ async function measure(
   context: JobContext,
 ): Promise<Calibration> {
   // The other modes take their ranges at run time, or need none.
-  if (dataset === undefined || prepared.plan.mode !== 'static')
+  if (dataset === undefined || !needsCalibration(prepared.plan))
     return { stats: new Map(), means: new Map(), samples: 0, skipped: [], cached: false, key: '' };
   return calibrate(prepared, dataset, job.recipe, outDir, context);
 }

@@ -29,6 +29,7 @@ export function layerReports(sources: LayerSources): LayerReport[] {
     const errors = analysis?.layers.get(layer.name);
     return {
       ...identityOf(layer),
+      ...modeOf(layer, prepared),
       status: verdict?.status ?? (layer.quantize ? 'quantized' : 'float'),
       reason: verdict?.reason ?? null,
       kernel: verdict?.kernel ?? null,
@@ -44,6 +45,10 @@ export function layerReports(sources: LayerSources): LayerReport[] {
       ...alternativesOf(layer, verdict?.reason ?? null, prepared),
     };
   });
+}
+
+function modeOf({ quantize, mode }: PlannedLayer, { plan }: Prepared): Pick<LayerReport, 'mode'> {
+  return quantize && mode !== plan.mode ? { mode } : {};
 }
 
 function tensorReports(layer: PlannedLayer, sources: LayerSources): TensorReport[] {

@@ -8,7 +8,7 @@ import { DEFAULT_PERCENTILE } from '../calibrate/observers';
 import { clipBounds } from './conditions';
 import { layerOutputs, type LayerDraft } from './layers';
 import type { NodeOverride } from '../../shared/selectors';
-import type { ActivationPlan } from './types';
+import { isStatic, type ActivationPlan } from './types';
 
 const RANGES: Readonly<Record<ActivationType, { qmin: number; qmax: number }>> = {
   uint8: { qmin: 0, qmax: 255 },
@@ -27,7 +27,7 @@ export interface ActivationInput {
 
 export function planActivations(input: ActivationInput): Map<string, ActivationPlan> {
   const { drafts, graph } = input;
-  const quantized = drafts.filter((draft) => draft.quantize);
+  const quantized = drafts.filter(isStatic);
   const readAsIntegers = new Set(quantized.flatMap((draft) => draft.activations));
   const tensors = new Map<string, LayerDraft[]>();
   const touch = (name: string, draft: LayerDraft): void => {

@@ -11,11 +11,13 @@ import { isNoOp } from '../onnx/noOp';
 import type { TensorInfo } from '../runtime/session';
 import { clipBounds, CONDITIONS, isRow } from './conditions';
 import type { NodeOverride } from '../../shared/selectors';
+import { isStatic } from './types';
 
 export interface PlanInput {
   readonly graph: Graph;
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly backend: Backend;
+  /** Of layers without one of their own. */
   readonly mode: Mode;
   readonly overrides: ReadonlyMap<string, NodeOverride>;
   /** Nodes behind which no Relu or Clip may be folded. */
@@ -33,6 +35,7 @@ export interface LayerDraft {
   bias: string;
   quantize: boolean;
   reason: ReasonCode | null;
+  readonly mode: Mode;
 }
 
 const NOT_QUANTIZABLE: OpRule = { kind: 'none' };
@@ -41,7 +44,7 @@ const NOT_QUANTIZABLE: OpRule = { kind: 'none' };
  * Operators that dynamic and weight-only modes quantize: those with a constant weight. Dynamic leaves
  * Conv out, for which onnxruntime has no fast kernel with activations quantized at run time.
  */
-const WEIGHT_MODE_OPS: Readonly<Record<Exclude<Mode, 'static'>, readonly string[]>> = {
+export const WEIGHT_MODE_OPS: Readonly<Record<Exclude<Mode, 'static'>, readonly string[]>> = {
   dynamic: ['MatMul', 'Gemm'],
   'weight-only': ['Conv', 'MatMul', 'Gemm'],
 };
@@ -59,11 +62,12 @@ export function draftLayers(input: PlanInput): LayerDraft[] {
   const drafts: LayerDraft[] = [];
   for (const node of input.graph.nodes) {
     if (swallowed.has(node) || isConstantNode(node)) continue;
-    const rule = ruleOf(node, input);
+    const mode = input.overrides.get(node.name)?.mode ?? input.mode;
+    const rule = ruleOf(node, mode, input);
     const activations = activationInputs(node, rule);
-    const reason = reasonAgainst(node, rule, activations, input);
+    const reason = reasonAgainst(node, rule, mode, activations, input);
     const bias = rule?.bias === undefined ? '' : (node.input[rule.bias] ?? '');
-    const draft: LayerDraft = { node, rule, fused: [], activations, bias, quantize: reason === null, reason };
+    const draft: LayerDraft = { node, rule, fused: [], activations, bias, quantize: reason === null, reason, mode };
     if (draft.quantize) fuseFollowers(draft, input);
     for (const node of draft.fused) swallowed.add(node);
     drafts.push(draft);
@@ -72,13 +76,13 @@ export function draftLayers(input: PlanInput): LayerDraft[] {
 }
 
 function fuseFollowers(draft: LayerDraft, input: PlanInput): void {
-  const { node, rule, fused } = draft;
-  const added = biasAfter(node, input);
+  const { node, rule, fused, mode } = draft;
+  const added = mode === 'weight-only' ? undefined : biasAfter(node, input);
   if (added !== undefined) {
     fused.push(added.add);
     draft.bias = added.bias;
   }
-  if (input.mode !== 'static' || rule?.kind === 'move' || input.unfoldable.has(node)) return;
+  if (mode !== 'static' || rule?.kind === 'move' || input.unfoldable.has(node)) return;
   for (let next = foldableAfter(fused.at(-1) ?? node, input); next !== undefined; next = foldableAfter(next, input)) {
     fused.push(next);
   }
@@ -91,9 +95,9 @@ function fuseFollowers(draft: LayerDraft, input: PlanInput): void {
  */
 function biasAfter(
   node: NodeProto,
-  { graph, tensors, backend, mode, overrides }: PlanInput,
+  { graph, tensors, backend, overrides }: PlanInput,
 ): { add: NodeProto; bias: string } | undefined {
-  if (node.opType !== 'MatMul' || mode === 'weight-only' || !Object.hasOwn(backend.ops, 'Gemm')) return undefined;
+  if (node.opType !== 'MatMul' || !Object.hasOwn(backend.ops, 'Gemm')) return undefined;
   const shape = tensors.get(outputOf(node))?.shape ?? [];
   const add = graph.soleConsumer(outputOf(node));
   if (graph.constant(node.input[1] ?? '')?.dims.length !== 2) return undefined;
@@ -111,7 +115,7 @@ export function biasAddOf({ fused }: { readonly fused: readonly NodeProto[] }): 
   return fused.find(({ opType }) => opType === 'Add');
 }
 
-function ruleOf(node: NodeProto, { backend, mode }: PlanInput): OpRule | undefined {
+function ruleOf(node: NodeProto, mode: Mode, { backend }: PlanInput): OpRule | undefined {
   const key = opKey(node);
   if (mode !== 'static' && !WEIGHT_MODE_OPS[mode].includes(key)) return undefined;
   return Object.hasOwn(backend.ops, key) ? backend.ops[key] : undefined;
@@ -133,10 +137,11 @@ function activationInputs(node: NodeProto, rule: OpRule = NOT_QUANTIZABLE): stri
 function reasonAgainst(
   node: NodeProto,
   rule: OpRule | undefined,
+  mode: Mode,
   activations: readonly string[],
   input: PlanInput,
 ): ReasonCode | null {
-  const { graph, tensors, backend, mode, overrides } = input;
+  const { graph, tensors, backend, overrides } = input;
   if (overrides.get(node.name)?.quantize === false) return 'excluded';
   if (subgraphs(node).length > 0) return 'in-subgraph';
   const typeOf = (name: string): string | undefined => tensors.get(name)?.type ?? graph.constant(name)?.type;
@@ -203,14 +208,17 @@ export function settleIslands(drafts: readonly LayerDraft[], graph: Graph): void
   const owner = new Map(drafts.flatMap((draft) => [draft.node, ...draft.fused].map((node) => [node, draft] as const)));
   const readsIntegers = (reader: NodeProto, tensor: string): boolean => {
     const draft = owner.get(reader);
-    return draft?.quantize === true && draft.node === reader && draft.activations.includes(tensor);
+    return draft !== undefined && isStatic(draft) && draft.node === reader && draft.activations.includes(tensor);
   };
   for (let changed = true; changed;) {
     changed = false;
     for (const draft of drafts) {
       const kind = draft.rule?.kind;
       if (!draft.quantize || (kind !== 'cheap' && kind !== 'move')) continue;
-      const fed = draft.activations.every((name) => graph.isConstant(name) || producers.get(name)?.quantize === true);
+      const fed = draft.activations.every((name) => {
+        const producer = producers.get(name);
+        return graph.isConstant(name) || (producer !== undefined && isStatic(producer));
+      });
       const read = layerOutputs(draft).some((name) => graph.uses(name).some(({ node }) => readsIntegers(node, name)));
       if (fed && read) continue;
       draft.quantize = false;

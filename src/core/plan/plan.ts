@@ -18,7 +18,7 @@ import type { TensorInfo } from '../runtime/session';
 import { planActivations } from './activations';
 import { draftLayers, isFolded, layerOutputs, settleIslands, type LayerDraft } from './layers';
 import { resolveOverrides, type NodeOverride } from '../../shared/selectors';
-import type { ActivationPlan, Plan, PlannedLayer, WeightPlan } from './types';
+import { isStatic, type ActivationPlan, type Plan, type PlannedLayer, type WeightPlan } from './types';
 
 export interface PlanRequest {
   readonly model: OnnxModel;
@@ -70,7 +70,6 @@ function decide(
   const unfoldable = new Set<NodeProto>();
   for (;;) {
     const drafts = draftLayers({ graph, tensors, backend, mode, overrides, unfoldable });
-    if (mode !== 'static') return { drafts, activations: new Map() };
     settleIslands(drafts, graph);
     const activations = planActivations({ drafts, graph, backend, recipe, overrides });
     const cuts = (tensor: string): boolean => activations.get(tensor)?.symmetric === false;
@@ -87,8 +86,10 @@ const WIDE_OPSET = 21;
 
 /** Lowest opset that can express what a recipe asks for. */
 export function requiredOpset(recipe: Recipe): number {
-  const types = [recipe, ...(recipe.layers ?? [])].map(({ activations }) => activationOverride(activations).type);
-  return types.some(isWide) ? WIDE_OPSET : MODE_OPSET[onnxMode(recipe)];
+  const { layers = [] } = recipe;
+  const types = [recipe, ...layers].map(({ activations }) => activationOverride(activations).type);
+  const modes = [onnxMode(recipe), ...layers.flatMap(({ mode = [] }) => mode)];
+  return types.some(isWide) ? WIDE_OPSET : Math.max(...modes.map((mode) => MODE_OPSET[mode]));
 }
 
 function isWide(type: string | undefined): boolean {
@@ -102,8 +103,12 @@ function planLayer(
   graph: Graph,
   activations: ReadonlyMap<string, ActivationPlan>,
 ): PlannedLayer {
-  const { node, rule, fused, bias, quantize, reason } = draft;
-  const weight = quantize && rule?.weight !== undefined ? planWeight(node, rule, request, override, graph) : null;
+  const { node, rule, fused, bias, quantize, reason, mode } = draft;
+  const readsIntegers = draft.activations.some((name) => activations.has(name));
+  const weight =
+    quantize && rule?.weight !== undefined
+      ? planWeight({ node, rule, mode, readsIntegers }, request, override, graph)
+      : null;
   return {
     name: node.name,
     op: node.opType,
@@ -112,7 +117,8 @@ function planLayer(
     fused,
     quantize,
     reason,
-    inputs: quantize ? draft.activations.filter((name) => activations.has(name)) : [],
+    mode,
+    inputs: isStatic(draft) ? draft.activations.filter((name) => activations.has(name)) : [],
     outputs: layerOutputs(draft),
     weight,
     bias: quantize && bias !== '' ? bias : null,
@@ -129,13 +135,21 @@ const REDUCED: Readonly<Record<WeightType, { qmin: number; qmax: number }>> = {
   uint8: { qmin: 0, qmax: 127 },
 };
 
+interface Weighted {
+  readonly node: NodeProto;
+  readonly rule: OpRule;
+  readonly mode: Mode;
+  /** Whether what it multiplies by the weight was integers before. */
+  readonly readsIntegers: boolean;
+}
+
 function planWeight(
-  node: NodeProto,
-  rule: OpRule,
+  layer: Weighted,
   { backend, recipe, saturates }: PlanRequest,
   override: NodeOverride | undefined,
   graph: Graph,
 ): WeightPlan | null {
+  const { node, rule } = layer;
   const { weight } = rule;
   const tensor = weight === undefined ? undefined : node.input[weight.input];
   if (weight === undefined || tensor === undefined) return null;
@@ -146,7 +160,7 @@ function planWeight(
   const granularity = own.granularity ?? base.granularity ?? backend.weights.granularity;
   const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true;
   const dims = graph.constant(tensor)?.dims ?? [];
-  const endangered = saturates && needsGuard(backend, onnxMode(recipe)) && type === 'int8' && !isDepthwise(node, dims);
+  const endangered = saturates && needsGuard(backend, layer) && type === 'int8' && !isDepthwise(node, dims);
   // The guard of pairs counts on zero points of 0; seven bits are safe with any.
   const reduceRange = own.reduceRange ?? base.reduceRange ?? (endangered && !symmetric);
   const axis = perTensor ? null : channelAxis(weight.axis, node, dims.length);
@@ -158,10 +172,12 @@ function planWeight(
 
 /**
  * PyTorch's backends answer saturation by their own activation ranges, which activations quantized
- * at run time do not have; weight-only computes in float.
+ * at run time do not have. Weight-only computes in float, but where integers come in, the runtime may
+ * make an integer product of it, which is the same without saturation.
  */
-function needsGuard(backend: Backend, mode: Mode): boolean {
-  return mode === 'static' ? backend.id === 'ort-cpu' : mode === 'dynamic' && backend.runsHere;
+function needsGuard(backend: Backend, { mode, readsIntegers }: Weighted): boolean {
+  if (mode === 'dynamic') return backend.runsHere;
+  return backend.id === 'ort-cpu' && (mode === 'static' || readsIntegers);
 }
 
 /** Of a weight of this rank; `null` where it has none. */

@@ -57,8 +57,10 @@ export interface PlannedLayer {
   /** Nodes behind the main node that the int8 kernel includes (the Add of a bias, Relu, Clip), in order. */
   readonly fused: readonly NodeProto[];
   readonly quantize: boolean;
+  /** How it is quantized, or would be. */
+  readonly mode: Mode;
   readonly reason: ReasonCode | null;
-  /** Activation tensors that the quantized layer reads as integers. */
+  /** Activation tensors that the layer reads as integers of a scale known beforehand; none but in static mode. */
   readonly inputs: readonly string[];
   /** The layer's outputs, after what is fused. */
   readonly outputs: readonly string[];
@@ -68,10 +70,21 @@ export interface PlannedLayer {
 }
 
 export interface Plan {
+  /** Of the recipe, and of every layer without one of its own. */
   readonly mode: Mode;
   readonly format: Format;
   /** Every node of the main graph is in exactly one layer; graph order. */
   readonly layers: readonly PlannedLayer[];
-  /** The activation tensors that become integers, by name. Empty for dynamic and weight-only. */
+  /** The activation tensors that become integers by a scale known beforehand, by name. Only static layers have any. */
   readonly activations: ReadonlyMap<string, ActivationPlan>;
+}
+
+/** Whether a layer computes on integers of scales known beforehand. */
+export function isStatic({ quantize, mode }: Pick<PlannedLayer, 'quantize' | 'mode'>): boolean {
+  return quantize && mode === 'static';
+}
+
+/** Whether a plan needs the ranges of activations. */
+export function needsCalibration({ mode, layers }: Pick<Plan, 'mode' | 'layers'>): boolean {
+  return mode === 'static' || layers.some(isStatic);
 }

@@ -22,6 +22,7 @@ import { macsOf } from '../pipeline/macs';
 import { prepare, type Prepared } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
 import type { JobContext, QuantizeJob } from '../pipeline/types';
+import { needsCalibration } from '../plan/types';
 import { openSession, type Session } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
 import { verify } from '../verify/verify';
@@ -243,7 +244,7 @@ export class Trials {
   async #convert(recipe: Recipe, prepared: Prepared): Promise<Conversion> {
     const { calibration } = recipe;
     const { plan, backend } = prepared;
-    const needed = calibration !== undefined && plan.mode === 'static';
+    const needed = calibration !== undefined && needsCalibration(plan);
     const dataset = needed
       ? await openDataset(calibration.data, prepared.inputs, {
           baseDir: this.#job.baseDir,

@@ -134,7 +134,8 @@ describe('classify', () => {
     const { fp32, int8 } = between('Exp');
     const { plan, conversion } = pairOf(fp32, int8);
     const optimized = new Graph(await optimizeModel(fp32, 'extended'));
-    const weightOnly: Plan = { ...plan, mode: 'weight-only' };
+    const layers = plan.layers.map((layer) => ({ ...layer, mode: 'weight-only' as const }));
+    const weightOnly: Plan = { ...plan, mode: 'weight-only', layers };
     const verdict = classify(weightOnly, findKernels(weightOnly, conversion, optimized)).get('Conv_of_c');
     assert.deepEqual(verdict, { status: 'quantized', reason: null, kernel: 'Conv' });
   });

@@ -188,10 +188,10 @@ function runsOnIntegers(node: NodeProto, integers: ReadonlySet<string>): boolean
  * A layer without kernel was merged into its neighbour and shares its fate, for which the plan stands.
  */
 export function classify(plan: Plan, kernels: ReadonlyMap<string, Kernel>): Map<string, Verdict> {
-  return new Map(plan.layers.map((layer) => [layer.name, verdictOf(plan, layer, kernels.get(layer.name))]));
+  return new Map(plan.layers.map((layer) => [layer.name, verdictOf(layer, kernels.get(layer.name))]));
 }
 
-function verdictOf(plan: Plan, layer: PlannedLayer, kernel: Kernel | undefined): Verdict {
+function verdictOf(layer: PlannedLayer, kernel: Kernel | undefined): Verdict {
   const op = kernel?.op ?? null;
   // A float layer may be the last step of its neighbour's int8 kernel, such as the Add of a bias.
   if (kernel?.integer === true && (layer.quantize || kernel.own)) {
@@ -204,7 +204,7 @@ function verdictOf(plan: Plan, layer: PlannedLayer, kernel: Kernel | undefined):
     return { status, reason: layer.reason, kernel: removed ? null : op };
   }
   // Weights alone in int8 are meant to be computed with in float.
-  if (plan.mode === 'weight-only') return { status: 'quantized', reason: null, kernel: op };
+  if (layer.mode === 'weight-only') return { status: 'quantized', reason: null, kernel: op };
   // What only moves data may vanish into its neighbour; a product that no kernel answers for is not known to be int8.
   if (kernel === undefined && layer.kind !== 'compute') return { status: 'quantized', reason: null, kernel: op };
   return { status: 'fallback', reason: 'runtime-not-fused', kernel: op };

@@ -24,6 +24,7 @@ import {
   speedFacts,
 } from './findingsView';
 import type { Subject } from './subject';
+import { kernelName } from '../../shared/reportText';
 
 /** How many warnings travel; the report holds all. */
 const MOST_WARNINGS = 100;
@@ -90,7 +91,7 @@ export function rowPage({ report, base, found }: Subject, start: number): RowPag
     op: rows.map(({ op, fused }) => [op, ...fused].join('+')),
     scope: rows.map(({ scope }) => scope),
     status: rows.map(({ status }) => status),
-    kernel: rows.map(({ kernel }) => kernel),
+    kernel: rows.map(kernelName),
     reason: rows.map(({ reason }) => reason),
     macs: rows.map(({ macs }) => macs),
     blame: blameColumns(

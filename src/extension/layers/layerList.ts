@@ -11,6 +11,7 @@ import { briefPrice } from '../../shared/priceText';
 import type { ReasonCode } from '../../shared/reasons';
 import type { Report, SourceLine, Status, TensorReport } from '../../shared/report';
 import type { Culprits, LayerVerdict } from '../../shared/verdicts';
+import { kernelName } from '../../shared/reportText';
 import type { FoundOut } from '../findings/read';
 import { placeOf } from '../python/sourceProblems';
 
@@ -54,7 +55,7 @@ export function layersOfReport(report: Report, { culprits, prices }: Partial<Fou
       scope: layer.scope,
       status: layer.status,
       reason: layer.reason,
-      kernel: layer.kernel,
+      kernel: kernelName(layer),
       local: local === null ? undefined : (local.sqnr ?? Infinity),
       accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
       ...(found === undefined ? {} : { blame: { verdict: found.verdict, why: found.why } }),

@@ -2,6 +2,7 @@
 
 import { BACKENDS } from '../../core/backends/backends';
 import type { Backend } from '../../core/backends/types';
+import { WEIGHT_MODE_OPS } from '../../core/plan/layers';
 import { requiredOpset } from '../../core/plan/plan';
 import {
   activationOverride,
@@ -36,7 +37,7 @@ export function backendFindings(analysis: Analysis): Finding[] {
       const base = ['layers', entry.index];
       return [
         ...typeFindings(analysis, entry.override, backend, [...base, 'activations'], [...base, 'weights']),
-        ...(onnx ? weightlessFindings(analysis, entry, backend) : []),
+        ...(onnx ? [...weightlessFindings(analysis, entry, backend), ...modeFindings(analysis, entry)] : []),
       ];
     }),
     ...unusedFindings(analysis, backend),
@@ -112,6 +113,16 @@ function weightlessFindings(
   ];
 }
 
+/** A mode that quantizes none of the layers it is set for. */
+function modeFindings(analysis: Analysis, { override, matches, index, select }: Entry): Finding[] {
+  const mode = override?.mode;
+  if (mode === undefined || mode === 'static' || matches === undefined || matches.length === 0) return [];
+  const ops: readonly string[] = WEIGHT_MODE_OPS[mode];
+  if (matches.some(({ op }) => ops.includes(op))) return [];
+  const message = `\`mode: ${mode}\` quantizes ${ops.join(', ')}; what ${quoted(select)} matches stays in float.`;
+  return [{ code: 'setting-unused', span: keySpan(analysis, ['layers', index], 'mode'), message }];
+}
+
 function formatFindings(analysis: Analysis): Finding[] {
   const { recipe, entries } = analysis;
   const wide = [recipe.activations, ...entries.map(({ override }) => override?.activations)];
@@ -153,7 +164,8 @@ function unusedFindings(analysis: Analysis, backend: Backend): Finding[] {
     });
   if (recipe.framework !== 'torch' && recipe.isa !== undefined && recipe.isa !== 'auto' && backend.id !== 'ort-cpu')
     unused([], 'isa', `it is for the backend ort-cpu, and this is ${backend.id}`);
-  const measures = mode !== 'dynamic' && mode !== 'weight-only';
+  const measured = (own: string): boolean => own !== 'dynamic' && own !== 'weight-only';
+  const measures = [mode, ...analysis.entries.flatMap(({ override }) => override?.mode ?? [])].some(measured);
   if (recipe.activations !== undefined && !measures)
     unused([], 'activations', `mode ${mode} quantizes no activations beforehand`);
   const { calibration } = recipe;
@@ -166,6 +178,11 @@ function unusedFindings(analysis: Analysis, backend: Backend): Finding[] {
   if (calibration?.seed !== undefined && calibration.data !== 'synthetic')
     unused(['calibration'], 'seed', 'it is for synthetic data');
   for (const { index, override } of analysis.entries) {
+    const own = override?.mode ?? mode;
+    for (const key of ['activations', 'observer'] as const) {
+      if (override?.[key] === undefined || measured(own)) continue;
+      unused(['layers', index], key, `mode ${own} measures no ranges beforehand`);
+    }
     if (override?.percentile === undefined || (override.observer ?? observer) === 'percentile') continue;
     unused(['layers', index], 'percentile', `the observer is ${override.observer ?? observer}`);
   }

@@ -57,7 +57,8 @@ function neededFindings(analysis: Analysis): Finding[] {
   if (examined?.recipe === undefined) return [];
   const found: Finding[] = [];
   const isTorch = recipe.framework === 'torch';
-  if ((isTorch || (recipe.mode ?? 'static') === 'static') && recipe.calibration === undefined) {
+  const modes = [recipe.mode ?? 'static', ...(recipe.layers ?? []).map(({ mode }) => mode)];
+  if ((isTorch || modes.includes('static')) && recipe.calibration === undefined) {
     const message = isTorch
       ? 'A PyTorch model is traced and compared on `calibration` with `data`, and the recipe has none.'
       : 'Static quantization needs `calibration` with `data`, and the recipe has none.';

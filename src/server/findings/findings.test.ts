@@ -121,6 +121,25 @@ const CASES: readonly Case[] = [
     facts: { ...FACTS, paths: new Map([['w', 'empty']]) },
   },
   { code: 'calibration-missing', text: 'model: net.onnx\n', at: 'model', message: /needs `calibration`/ },
+  {
+    code: 'calibration-missing',
+    text: 'model: net.onnx\nmode: dynamic\nlayers: [{ select: a/conv, mode: static }]\n',
+    at: 'dynamic',
+    message: /needs `calibration`/,
+  },
+  { code: 'setting-unused', text: layers('select: b/prelu, mode: dynamic'), at: 'mode', message: /MatMul.*float/ },
+  {
+    code: 'setting-unused',
+    text: layers('select: head, mode: dynamic, observer: mse'),
+    at: 'observer',
+    message: /dynamic/,
+  },
+  {
+    code: 'setting-unused',
+    text: `${TORCH_HEAD}layers: [{ select: fc, mode: dynamic }]\n`,
+    at: 'mode',
+    message: /ONNX models/,
+  },
   { code: 'synthetic-data', text: HEAD.replace('images', 'synthetic'), at: 'synthetic', message: /random/ },
   {
     code: 'labels-missing',

@@ -99,5 +99,10 @@ function unusedFindings(analysis: Analysis): Finding[] {
     const message = `\`${key}\` has no effect: ${why}.`;
     return { code: 'setting-unused', span: keySpan(analysis, ['torch'], key), message };
   });
-  return [...found, ...ofTorch];
+  const ofLayers = analysis.entries.flatMap(({ index, override }): Finding[] => {
+    if (override?.mode === undefined) return [];
+    const message = '`mode` of single layers has no effect: it is for ONNX models.';
+    return [{ code: 'setting-unused', span: keySpan(analysis, ['layers', index], 'mode'), message }];
+  });
+  return [...found, ...ofTorch, ...ofLayers];
 }

@@ -35,9 +35,10 @@ export function layersAnswer(report: Report, sort: Sort, { offset, limit }: Page
   };
 }
 
-function rowOf({ name, op, status, reason, local, accumulated, time }: LayerReport): object {
+function rowOf({ name, op, status, mode, reason, local, accumulated, time }: LayerReport): object {
   return {
     ...{ name, op, status },
+    ...(mode === undefined ? {} : { mode }),
     ...(reason === null ? {} : { reason }),
     localSqnr: decibelsOf(local),
     accumulatedSqnr: decibelsOf(accumulated),
