@@ -14,12 +14,13 @@ import type { Dataset, Sample } from '../data/types';
 import { Graph } from '../onnx/graph';
 import type { OnnxModel } from '../onnx/model';
 import type { Plan, PlannedLayer } from '../plan/types';
-import { optimizeModel, withOutputs } from '../runtime/inspect';
+import { optimizedModel } from '../runtime/deployed';
+import { withOutputs } from '../runtime/inspect';
 import { openSession, type Session, type TensorInfo } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
 import { ErrorAccumulator, isComparable } from './errors';
 import { SaturationMeter } from './saturationMeter';
-import { buildShadow, type Shadow } from './shadow';
+import { ShadowParts, shadowsOf } from './shadowParts';
 import type { Quantized } from './sums';
 import { chooseTaps, type Tap, type Unmatched } from './taps';
 
@@ -82,7 +83,7 @@ interface Group {
 export async function analyze(options: AnalyzeOptions): Promise<Analysis> {
   const { fp32, conversion, plan, tensors, signal } = options;
   const graph = new Graph(fp32);
-  const optimized = new Graph(await optimizeModel(conversion.model, 'extended'));
+  const optimized = new Graph(await optimizedModel(conversion.model, 'extended'));
   throwIfCancelled(signal);
   const { taps, unmatched } = chooseTaps(graph, tensors, plan, conversion, optimized);
   const groups = groupByMemory(plan, taps, tensors, options.memoryCapBytes ?? DEFAULT_MEMORY_CAP);
@@ -236,7 +237,7 @@ interface Pass extends Group {
 interface Sessions {
   readonly fp32: Session;
   readonly int8: Session;
-  readonly local: { readonly session: Session; readonly shadow: Shadow } | null;
+  readonly local: ShadowParts;
 }
 
 async function measureGroup(
@@ -261,17 +262,19 @@ async function measureGroup(
       onProgress?.({ stage: 'analyze', done: position, total, rate, secondsLeft: (total - position) / rate });
     }
   } finally {
-    await Promise.all([sessions.fp32.close(), sessions.int8.close(), sessions.local?.session.close()]);
+    await Promise.all([sessions.fp32.close(), sessions.int8.close(), sessions.local.close()]);
   }
 }
 
 async function openSessions(options: AnalyzeOptions, group: Group, int8: Graph, fp32: Graph): Promise<Sessions> {
   const { conversion, tensors } = options;
   const threads = options.threads === undefined ? {} : { threads: options.threads };
-  const shadow = buildShadow(int8, conversion, tensors, group.layers);
+  const shadows = shadowsOf(int8, conversion, tensors, group.layers);
   const inputs = new Set(fp32.inputs);
-  const compared = [...group.taps, ...(shadow === null ? [] : [...shadow.taps.values()].flat())];
-  const references = [...compared.map((tap) => tap.tensor), ...(shadow?.inputs ?? [])].filter((n) => !inputs.has(n));
+  const compared = [...group.taps, ...shadows.flatMap(({ taps }) => [...taps.values()].flat())];
+  const references = [...compared.map((tap) => tap.tensor), ...shadows.flatMap((shadow) => shadow.inputs)].filter(
+    (name) => !inputs.has(name),
+  );
   const opened: Session[] = [];
   const open = async (model: OnnxModel): Promise<Session> => {
     const session = await openSession(model, threads);
@@ -287,7 +290,7 @@ async function openSessions(options: AnalyzeOptions, group: Group, int8: Graph, 
           group.taps.map((tap) => tap.int8),
         ),
       ),
-      local: shadow === null ? null : { session: await open(shadow.model), shadow },
+      local: await ShadowParts.open(shadows, options.threads),
     };
   } catch (error) {
     await Promise.all(opened.map((session) => session.close()));
@@ -307,14 +310,12 @@ async function measureSample(
   const references = { ...sample.feeds, ...made };
   const reference = (tensor: string): Float32Array => toFloat32(tensorOf(references, tensor));
 
-  if (sessions.local !== null) {
-    const { session, shadow } = sessions.local;
-    const feeds = Object.fromEntries(shadow.inputs.map((name) => [name, tensorOf(references, name)]));
-    const copies = await session.run(feeds);
-    for (const [layer, taps] of shadow.taps) {
+  await sessions.local.run(
+    (name) => tensorOf(references, name),
+    (layer, taps, copies) => {
       for (const tap of taps) results.addLocal(sample.id, layer, reference(tap.tensor), valueOf(tap, copies));
-    }
-  }
+    },
+  );
   const int8 = await sessions.int8.run(sample.feeds);
   for (const tap of group.taps) {
     results.addAccumulated(sample.id, tap.tensor, reference(tap.tensor), valueOf(tap, int8));

@@ -4,7 +4,8 @@ import { throwIfCancelled } from '../../shared/errors';
 import type { OnProgress } from '../../shared/progress';
 import type { LatencyReport } from '../../shared/report';
 import type { OnnxModel } from '../onnx/model';
-import { openSession, type Feeds, type Session } from '../runtime/session';
+import { openDeployed } from '../runtime/deployed';
+import type { Feeds, Session } from '../runtime/session';
 import { median, pairedRatio } from './statistics';
 
 /** All in milliseconds. */
@@ -25,9 +26,9 @@ export async function measureLatency(
   feeds: Feeds,
   { signal, onProgress }: LatencyContext,
 ): Promise<LatencyReport | null> {
-  const fp32 = await openSession(models.fp32, { threads: 1 });
+  const fp32 = await openDeployed(models.fp32, { threads: 1 });
   try {
-    const int8 = await openSession(models.int8, { threads: 1 });
+    const int8 = await openDeployed(models.int8, { threads: 1 });
     try {
       return await race(fp32, int8, feeds, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
     } finally {

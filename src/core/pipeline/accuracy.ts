@@ -11,7 +11,8 @@ import { Classification, classScores } from '../evaluate/classification';
 import { checkClasses, readLabelsFor, type Labels } from '../labels';
 import type { OnnxModel } from '../onnx/model';
 import { RateMeter } from '../rate';
-import { openSession, type TensorInfo } from '../runtime/session';
+import { openDeployed } from '../runtime/deployed';
+import type { TensorInfo } from '../runtime/session';
 import type { Tensor } from '../tensor';
 import type { JobContext } from './types';
 
@@ -62,9 +63,9 @@ export async function measureAccuracy(
 ): Promise<Accuracy> {
   const { signal, threads, onProgress } = context;
   const options = threads === undefined ? {} : { threads };
-  const fp32 = await openSession(models.fp32, options);
+  const fp32 = await openDeployed(models.fp32, options);
   try {
-    const int8 = await openSession(models.int8, options);
+    const int8 = await openDeployed(models.int8, options);
     try {
       const classification = new Classification();
       const progress = new RateMeter('evaluate', dataset.count, onProgress);

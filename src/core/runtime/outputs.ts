@@ -2,7 +2,7 @@ import { throwIfCancelled } from '../../shared/errors';
 import type { Dataset } from '../data/types';
 import type { OnnxModel } from '../onnx/model';
 import type { Tensor } from '../tensor';
-import { openSession } from './session';
+import { openDeployed } from './deployed';
 
 /** A model's outputs of every sample, and the milliseconds that the runtime took for them. */
 export async function outputsOf(
@@ -10,7 +10,7 @@ export async function outputsOf(
   samples: Pick<Dataset, 'samples'>,
   { threads, signal }: { readonly threads?: number; readonly signal?: AbortSignal } = {},
 ): Promise<{ readonly outputs: readonly Readonly<Record<string, Tensor>>[]; readonly milliseconds: number }> {
-  const session = await openSession(model, threads === undefined ? {} : { threads });
+  const session = await openDeployed(model, threads === undefined ? {} : { threads });
   const outputs: Record<string, Tensor>[] = [];
   let milliseconds = 0;
   try {

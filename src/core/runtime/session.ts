@@ -4,6 +4,7 @@
  */
 
 import './silence';
+import { channel } from 'node:diagnostics_channel';
 import * as ort from 'onnxruntime-node';
 import { QuantscopeError } from '../../shared/errors';
 import type { OnnxModel } from '../onnx/model';
@@ -32,6 +33,21 @@ export interface SessionOptions {
   /** Session config entries, e.g. `session.x64quantprecision`. */
   readonly config?: Readonly<Record<string, string>>;
 }
+
+/** What is told of each session on {@link SESSIONS_OPENED}. */
+export interface SessionOpened {
+  readonly level: OptimizationLevel;
+  /** Nodes of the model; `undefined` for one that was opened from its file. */
+  readonly nodes: number | undefined;
+  readonly milliseconds: number;
+}
+
+/**
+ * Tells of each session, since opening one costs more than linearly in the nodes of the model: benches and tests count
+ * them, which a busy machine does not change.
+ */
+export const SESSIONS_OPENED = 'quantscope:session-opened';
+const opened = channel(SESSIONS_OPENED);
 
 /** Of older operator sets it has few operators: https://onnxruntime.ai/docs/reference/compatibility.html */
 export const OLDEST_OPSET = 7;
@@ -75,6 +91,7 @@ export async function openSession(source: OnnxModel | string, options: SessionOp
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
   };
   let inner: ort.InferenceSession;
+  const started = performance.now();
   try {
     inner =
       typeof source === 'string'
@@ -82,6 +99,11 @@ export async function openSession(source: OnnxModel | string, options: SessionOp
         : await ort.InferenceSession.create(serializeModel(source), ortOptions);
   } catch (error) {
     throw rejection(error);
+  }
+  if (opened.hasSubscribers) {
+    const nodes = typeof source === 'string' ? undefined : source.proto.graph?.node.length;
+    const event: SessionOpened = { level: options.level ?? 'all', nodes, milliseconds: performance.now() - started };
+    opened.publish(event);
   }
   return {
     inputs: tensorInfos(inner.inputMetadata),

@@ -3,7 +3,8 @@
 import { throwIfCancelled } from '../../shared/errors';
 import type { Feeds } from '../data/types';
 import type { OnnxModel } from '../onnx/model';
-import { openSession, type Session } from '../runtime/session';
+import { openDeployed } from '../runtime/deployed';
+import type { Session } from '../runtime/session';
 
 const WARMUP = 3;
 export const MOST_ROUNDS = 25;
@@ -24,7 +25,7 @@ export async function pairedRatios(
 ): Promise<Float64Array> {
   const sessions: Session[] = [];
   try {
-    for (const model of [first, second]) sessions.push(await openSession(model, { threads: 1 }));
+    for (const model of [first, second]) sessions.push(await openDeployed(model, { threads: 1 }));
     const ratios: number[] = [];
     const end = performance.now() + BUDGET_MS;
     for (let round = -WARMUP; round < most; round++) {

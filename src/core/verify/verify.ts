@@ -5,7 +5,8 @@ import type { Conversion } from '../convert/types';
 import { Graph } from '../onnx/graph';
 import type { OnnxModel } from '../onnx/model';
 import type { Plan } from '../plan/types';
-import { optimizeModel, profileKernels } from '../runtime/inspect';
+import { optimizedModel } from '../runtime/deployed';
+import { profileKernels } from '../runtime/inspect';
 import type { Feeds } from '../runtime/session';
 import { classify, findKernels, type Verdict } from './kernels';
 import { timesByLayer, type LayerTimes } from './times';
@@ -36,7 +37,7 @@ export interface VerifyOptions {
 /** @throws `runtime-rejected`, `custom-op`, `runtime-failed`, `cancelled` */
 export async function verify(options: VerifyOptions): Promise<Verification> {
   const { fp32, conversion, plan, feeds, signal } = options;
-  const optimized = new Graph(await optimizeModel(conversion.model, 'extended'));
+  const optimized = new Graph(await optimizedModel(conversion.model, 'extended'));
   const verdicts = classify(plan, findKernels(plan, conversion, optimized));
   throwIfCancelled(signal);
   if (feeds === undefined) return { verdicts, int8: null, fp32: null };
@@ -48,7 +49,7 @@ export async function verify(options: VerifyOptions): Promise<Verification> {
 /** At level `all`, as the model is deployed. */
 async function profile(model: OnnxModel, feeds: Feeds, options: VerifyOptions): Promise<LayerTimes> {
   const { plan, conversion, threads, runs = DEFAULT_RUNS } = options;
-  const optimized = new Graph(await optimizeModel(model, 'all'));
-  const times = await profileKernels(model, feeds, { level: 'all', runs, threads });
-  return timesByLayer(plan, conversion, optimized, times);
+  const optimized = await optimizedModel(model, 'all');
+  const times = await profileKernels(optimized, feeds, { level: 'disabled', runs, threads });
+  return timesByLayer(plan, conversion, new Graph(optimized), times);
 }
