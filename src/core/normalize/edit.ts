@@ -45,19 +45,28 @@ export function readsOf(node: NodeProto): string[] {
 
 /** Removes those of `candidates`, nodes and initializers, that nothing reads any longer. */
 export function prune(graph: GraphProto, candidates: ReadonlySet<string>): void {
-  const dead = (node: NodeProto, used: ReadonlySet<string>): boolean =>
-    node.output.some((name) => candidates.has(name)) &&
-    node.output.every((name) => name === '' || (candidates.has(name) && !used.has(name)));
-  for (;;) {
-    const used = usedTensors(graph);
-    const kept = graph.node.filter((node) => !dead(node, used));
-    const done = kept.length === graph.node.length;
-    graph.node = kept;
-    if (done) {
-      graph.initializer = graph.initializer.filter(({ name }) => used.has(name) || !candidates.has(name));
-      return;
+  const uses = new Map<string, number>();
+  const count = (name: string, by: number): number => {
+    const left = (uses.get(name) ?? 0) + by;
+    uses.set(name, left);
+    return left;
+  };
+  for (const { name } of graph.output) count(name, 1);
+  for (const node of graph.node) for (const name of readsOf(node)) count(name, 1);
+  const isUnused = (name: string): boolean => candidates.has(name) && (uses.get(name) ?? 0) === 0;
+  const makers = new Map(graph.node.flatMap((node) => node.output.map((name) => [name, node] as const)));
+  const dead = new Set<NodeProto>();
+  const visit = graph.node.filter((node) => node.output.some((name) => candidates.has(name)));
+  for (let node = visit.pop(); node !== undefined; node = visit.pop()) {
+    if (dead.has(node) || !node.output.every((name) => name === '' || isUnused(name))) continue;
+    dead.add(node);
+    for (const name of readsOf(node)) {
+      const maker = count(name, -1) === 0 ? makers.get(name) : undefined;
+      if (maker !== undefined && candidates.has(name)) visit.push(maker);
     }
   }
+  graph.node = graph.node.filter((node) => !dead.has(node));
+  graph.initializer = graph.initializer.filter(({ name }) => !isUnused(name));
 }
 
 /**

@@ -15,7 +15,7 @@ import { cloneModel, graphOf, opsetVersion, type OnnxModel } from '../onnx/model
 import { QuantscopeError } from '../../shared/errors';
 import { equalize, unevenness } from './equalize';
 import { foldBatchnorm } from './foldBatchnorm';
-import { foldConstants } from './foldConstants';
+import { foldConstants, foldShapes, hasFixedInputs } from './foldConstants';
 import { halfToFloat } from './half';
 import { inlineFunctions } from './inlineFunctions';
 import { nameNodes } from './names';
@@ -181,17 +181,24 @@ function raiseIr(model: OnnxModel, target: number | undefined, freed: boolean, s
   steps.push({ id: 'raise-ir', description: `Raised the IR version from ${from} to ${wanted}.`, nodes: [] });
 }
 
+function asksShapes(model: OnnxModel): boolean {
+  return graphOf(model).node.some(({ opType }) => opType === 'Shape' || opType === 'Size');
+}
+
 async function foldAllConstants(model: OnnxModel, steps: NormalizeStep[]): Promise<void> {
   const before = graphOf(model).initializer.length;
   let folded: string[] = [];
   let failure = '';
   try {
-    for (let round = 0; round < MAX_FOLD_ROUNDS; round++) {
-      const asksShapes = graphOf(model).node.some(({ opType }) => opType === 'Shape' || opType === 'Size');
-      const infos = asksShapes ? await inferOrNothing(model) : undefined;
-      const gone = await foldConstants(model, (tensor) => infos?.get(tensor)?.shape);
+    for (let round = 0, more = true; more && round < MAX_FOLD_ROUNDS; round++) {
+      const infos = round === 0 ? undefined : await inferOrNothing(model);
+      const { gone, tooLarge } = await foldConstants(model, (tensor) => infos?.get(tensor)?.shape);
       folded = [...folded, ...gone];
-      if (gone.length === 0 || !asksShapes) break;
+      if (asksShapes(model) && hasFixedInputs(model)) {
+        folded = [...folded, ...(await foldShapes(model))];
+        break;
+      }
+      more = (tooLarge || asksShapes(model)) && (gone.length > 0 || round === 0);
     }
   } catch (error) {
     // A constant part that the runtime cannot run stays as it is; everything after works without.

@@ -1,8 +1,10 @@
 /** Shapes of tensors as far as the runtime can infer them. */
 
+import { QuantscopeError } from '../../shared/errors';
 import type { OnnxModel } from '../onnx/model';
 import { inferTensors } from '../runtime/inspect';
 import type { TensorInfo } from '../runtime/session';
+import { bytesPerElement } from '../tensor';
 
 /** One entry per axis: a size, or the name of a symbolic one. */
 export type Shape = readonly (number | string)[];
@@ -18,5 +20,27 @@ export async function inferOrNothing(model: OnnxModel): Promise<ReadonlyMap<stri
     return new Map([...(await inferTensors(model))].filter(([, info]) => info.shape.length > 0));
   } catch {
     return new Map();
+  }
+}
+
+/** No activation of a network that runs on a CPU is this large; a few bytes of a file can ask for it. */
+const LARGEST_TENSOR = 2 ** 32;
+
+/** @throws `model-too-large` naming a tensor that alone would take gigabytes */
+export function checkSizes(tensors: ReadonlyMap<string, TensorInfo>): void {
+  for (const { name, type, shape } of tensors.values()) {
+    const bytes = shape.reduce<number>(
+      (size, dim) => size * (typeof dim === 'number' ? dim : 1),
+      bytesPerElement(type),
+    );
+    if (bytes <= LARGEST_TENSOR) continue;
+    const size = `${(bytes / 1e9).toFixed(1)} GB`;
+    throw new QuantscopeError(
+      'model-too-large',
+      `The tensor "${name}" of the shape ${shape.join('×')} takes ${size}.`,
+      {
+        hint: 'Check the sizes that the model computes with; no run would fit the memory.',
+      },
+    );
   }
 }

@@ -11,6 +11,7 @@ import type { Report } from '../../shared/report';
 import { backendOf } from '../backends/backends';
 import type { Backend } from '../backends/types';
 import { normalizeModel, type Normalized, type NormalizeStep } from '../normalize/normalize';
+import { checkSizes } from '../normalize/shapes';
 import { Graph } from '../onnx/graph';
 import { opsetVersion, readModel, type OnnxModel } from '../onnx/model';
 import { externalFiles } from '../onnx/tensors';
@@ -90,6 +91,7 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
     );
   }
   const tensors = await inferTensors(model);
+  checkSizes(tensors);
   throwIfCancelled(signal);
 
   onProgress?.({ stage: 'plan', done: 0, total: 1 });
