@@ -9,7 +9,7 @@ import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { readRecipe } from '../core/recipeFile';
 import { EXIT } from '../shared/errors';
-import { BACKEND_IDS, FORMATS, MODES, OBSERVERS, preprocessOf, type Recipe } from '../shared/recipe';
+import { BACKEND_IDS, FORMATS, MODES, OBSERVERS, preprocessOf, TASKS, type Recipe } from '../shared/recipe';
 import type { Report } from '../shared/report';
 import { runCli } from './app';
 
@@ -75,7 +75,7 @@ const settings = fc.record(
     ...{ observer: fc.constantFrom(...OBSERVERS), samples: fc.integer({ min: 1, max: 1e6 }).map(String) },
     ...{ exclude: fc.array(fc.oneof(name, fc.constantFrom('-dash', '--dash', 'op:Conv')), { maxLength: 2 }) },
     ...{ mode: fc.constantFrom(...MODES), format: fc.constantFrom(...FORMATS) },
-    ...{ validate: sources, labels: name },
+    ...{ validate: sources, labels: name, task: fc.constantFrom(...TASKS) },
   },
   { requiredKeys: ['data', 'validate'] },
 );

@@ -5,7 +5,7 @@
 
 import { stringify } from 'yaml';
 import { QuantscopeError } from '../shared/errors';
-import { ALL_MODES, FORMATS, OBSERVERS, type Recipe } from '../shared/recipe';
+import { ALL_MODES, FORMATS, OBSERVERS, TASKS, type Recipe } from '../shared/recipe';
 import { frameworkOf } from '../shared/resultsSuffix';
 import { choice, list, preprocess, text, wholeNumber, type Values } from './options';
 import { backend, DATA_HELP } from './commands/shared';
@@ -21,12 +21,13 @@ export const RECIPE_OPTIONS = {
   format: choice('F', FORMATS, 'Form of the quantized model.'),
   validate: list('DIR', 'Data on which fp32 and int8 are compared.'),
   labels: text('TSV', 'Classes of that data, one `file<TAB>class index` per line.'),
+  task: choice('T', TASKS, 'What the model does, where neither labels nor a Softmax tell.'),
   weights: text('FILE', 'Of a PyTorch model that a function builds: its state_dict.'),
 } as const;
 
 export const RECIPE_USAGE = `MODEL --data DIR… [--preprocess P] [--backend B] [--observer O] [--samples N]
                     [--exclude SELECTOR]… [--mode M] [--format F]
-                    [--validate DIR… --labels TSV] [--weights FILE]`;
+                    [--validate DIR… --labels TSV] [--task T] [--weights FILE]`;
 
 export type RecipeValues = Values<typeof RECIPE_OPTIONS>;
 
@@ -35,7 +36,18 @@ export type RecipeValues = Values<typeof RECIPE_OPTIONS>;
  * @throws `usage` for options that need another one
  */
 export function recipeOf(model: string, values: RecipeValues): Recipe {
-  const { backend: target, mode, format, preprocess: block, observer, samples, exclude, labels, weights } = values;
+  const {
+    backend: target,
+    mode,
+    format,
+    preprocess: block,
+    observer,
+    samples,
+    exclude,
+    labels,
+    task,
+    weights,
+  } = values;
   const data = sources(values.data);
   const validate = sources(values.validate);
   if (labels !== undefined && validate === undefined) {
@@ -69,6 +81,7 @@ export function recipeOf(model: string, values: RecipeValues): Recipe {
     ...(block === undefined ? {} : { preprocess: block }),
     ...(exclude.length === 0 ? {} : { layers: exclude.map((select) => ({ select, quantize: false })) }),
     ...(validate === undefined ? {} : { validate: { data: validate, ...(labels === undefined ? {} : { labels }) } }),
+    ...(task === undefined ? {} : { task }),
   };
 }
 

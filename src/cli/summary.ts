@@ -68,8 +68,12 @@ function filesOf(report: Report, outDir: string, cwd: string): { readonly model?
     : { ...files, model: pathFrom(cwd, path.join(outDir, path.basename(report.quantized.path))) };
 }
 
-function accuracyText({ accuracy }: Report): string | undefined {
-  if (accuracy === null) return undefined;
+function accuracyText({ accuracy, maybeClasses = [] }: Report): string | undefined {
+  if (accuracy === null) {
+    if (maybeClasses.length === 0) return undefined;
+    const names = maybeClasses.map((name) => `"${printable(name)}"`).join(' or ');
+    return `not compared by class: if ${names} holds the scores of classes, give labels or set \`task: classify\``;
+  }
   const pair = (name: string, values: { readonly fp32: number; readonly int8: number } | null): string[] =>
     values === null
       ? []

@@ -67,6 +67,7 @@ const MEANINGS: Readonly<Record<string, Meanings>> = {
   },
   color: { rgb: 'Red first.', bgr: 'Blue first.', gray: 'One channel.', y: 'The luma of YCbCr.' },
   opset: { auto: 'Raised where the quantized form needs it.', keep: 'Left as it is.' },
+  task: { classify: 'An output holds one score for each class.' },
   quantize: { false: 'The layer stays in float.', true: 'Quantized, though a weaker entry excludes it.' },
 };
 

@@ -14,7 +14,7 @@ const LEFT_BEHIND = ['layers', 'activations', 'weights'] as const satisfies read
 
 /** @param model the exported file, as the new recipe names it; both recipes stand in one folder */
 export function onnxRecipe(old: Recipe, model: string): ConvertedRecipe {
-  const { preprocess, gates } = old;
+  const { preprocess, task, gates } = old;
   const calibration = calibrationOf(old);
   const validate = validationOf(old);
   const left = LEFT_BEHIND.filter((key) => old[key] !== undefined).map((key) => `\`${key}\``);
@@ -23,6 +23,7 @@ export function onnxRecipe(old: Recipe, model: string): ConvertedRecipe {
       ...{ model, backend: 'ort-cpu', mode: 'static', calibration: calibration.value },
       ...(preprocess === undefined ? {} : { preprocess }),
       ...(validate.value === undefined ? {} : { validate: validate.value }),
+      ...(task === undefined ? {} : { task }),
       ...(gates === undefined ? {} : { gates }),
     },
     warnings: [

@@ -37,6 +37,8 @@ export type Mode = (typeof MODES)[number];
 /** Those of PyTorch as well. */
 export const ALL_MODES = [...MODES, 'eager', 'qat', 'pt2e'] as const;
 
+export const TASKS = ['classify'] as const;
+
 export const FORMATS = ['qdq', 'qoperator'] as const;
 export type Format = (typeof FORMATS)[number];
 
@@ -306,6 +308,12 @@ export const recipeSchema = z.strictObject({
     .optional()
     .describe('Exceptions for single layers. Exact name beats glob beats scope: beats op:; later beats earlier.'),
   validate: validateSchema.optional().describe('The data that errors and accuracy are measured on.'),
+  task: z
+    .enum(TASKS)
+    .optional()
+    .describe(
+      'What the model does. classify: an output holds one score for each class, so that fp32 and int8 are compared by the class they choose. Default: told by labels, by probabilities or by an ArgMax at the end.',
+    ),
   torch: torchSchema.optional(),
   gates: gatesSchema.optional().describe('Limits; a run that breaks one ends with exit status 1.'),
 });

@@ -102,7 +102,13 @@ export interface SourceLine {
   readonly text?: string;
 }
 
+/** How it is known that an output holds the scores of classes: an ArgMax of the model itself, or values that sum to 1. */
+export type ClassEvidence = 'labels' | 'recipe' | 'argmax' | 'probabilities';
+
 export interface AccuracyReport {
+  /** The output that was read as scores. */
+  readonly output?: string;
+  readonly because?: ClassEvidence;
   readonly samples: number;
   /** Samples with a label, which top-1 and top-5 are of; left out where all have one, or none. */
   readonly labelled?: number;
@@ -204,6 +210,8 @@ export interface Report {
   readonly counts: Readonly<Record<Status, number>>;
   readonly outputs: readonly { readonly name: string; readonly error: ErrorMeasure }[];
   readonly accuracy: AccuracyReport | null;
+  /** Where nothing says that there are classes: outputs that have the shape of their scores. */
+  readonly maybeClasses?: readonly string[];
   /** `null` where one run takes too long to measure several, or there was nothing to run. */
   readonly latency?: LatencyReport | null;
   /** Microseconds of one run in kernels of no layer: changes between float, int8 and layouts. */

@@ -29,6 +29,8 @@ export interface RunFacts {
     readonly synthetic: boolean;
   } | null;
   readonly accuracy: AccuracyReport | null;
+  /** Where nothing says that there are classes: outputs that have the shape of their scores. */
+  readonly maybeClasses: readonly string[];
   readonly bytes: { readonly fp32: number; readonly int8: number | null };
   /** Median of one inference in milliseconds. */
   readonly latency: Pick<LatencyReport, 'fp32' | 'int8' | 'ratio' | 'threads'> | null;

@@ -3,29 +3,33 @@
 import { z } from 'zod';
 import { pairedRatio, summarize } from '../core/benchmark/statistics';
 import type { Dataset } from '../core/data/types';
+import { chooseClasses, type ClassChoice } from '../core/evaluate/classes';
 import { Classification, classScores } from '../core/evaluate/classification';
-import { checkClasses, readLabelsFor } from '../core/labels';
+import { readLabelsFor } from '../core/labels';
+import type { Accuracy } from '../core/pipeline/accuracy';
 import type { JobContext } from '../core/pipeline/types';
-import type { AccuracyReport, LatencyReport } from '../shared/report';
+import type { Tensor } from '../core/tensor';
+import type { Recipe } from '../shared/recipe';
+import type { LatencyReport } from '../shared/report';
 import { outputsEventSchema, timesSchema, type Scores } from './protocol';
 import type { TorchWorker } from './worker';
 
 /**
- * `null` where the first output is no classification.
+ * Of the first output; no report where nothing says that it is a classification.
  * @param withoutTraining of the int8 model as it would be without its training
  * @throws `labels-invalid` where labels and samples or classes do not fit
  */
 export async function measureAccuracy(
   worker: TorchWorker,
   dataset: Dataset,
-  labelFile: string | undefined,
+  { labels: labelFile, task }: { readonly labels: string | undefined; readonly task: Recipe['task'] },
   { signal }: JobContext,
   withoutTraining = false,
-): Promise<AccuracyReport | null> {
+): Promise<Pick<Accuracy, 'report' | 'maybeClasses'>> {
   const labels = labelFile === undefined ? undefined : await readLabelsFor(labelFile, dataset.ids);
   const classification = new Classification();
-  const unclassified: string[] = [];
-  let classes = Infinity;
+  let choice: ClassChoice | undefined;
+  const uneven: string[] = [];
   await worker.ask(z.unknown(), {
     method: 'evaluate',
     params: { total: dataset.count, ...(withoutTraining ? { without_training: true } : {}) },
@@ -33,23 +37,22 @@ export async function measureAccuracy(
     onEvent: (event) => {
       if (event.event !== 'outputs') return;
       const { sample, fp32, int8 } = outputsEventSchema.parse(event);
-      const reference = scoresOf(fp32);
-      if (reference === undefined) {
-        unclassified.push(sample);
-        return;
-      }
-      classes = Math.min(classes, reference.length);
-      classification.add(sample, reference, scoresOf(int8), labels?.find(sample));
+      const [output, other] = [tensorOf(fp32), tensorOf(int8)];
+      choice ??= chooseClasses(output === undefined ? {} : { output }, { labels, task });
+      if (choice.chosen === null) return;
+      const reference = output && classScores(output);
+      if (reference === undefined) uneven.push(sample);
+      else classification.add(sample, reference, other && classScores(other), labels?.find(sample));
     },
   });
-  if (labels !== undefined && unclassified.length === 0) checkClasses(labels, classes, 'the model');
-  return unclassified.length > 0 ? null : classification.result();
+  const { chosen = null, candidates = [] } = choice ?? {};
+  if (chosen === null || uneven.length > 0) return { report: null, maybeClasses: candidates };
+  return { report: { ...classification.result(), ...chosen }, maybeClasses: [] };
 }
 
-function scoresOf(scores: Scores): Float32Array | undefined {
+function tensorOf(scores: Scores): Tensor | undefined {
   if (scores === null) return undefined;
-  const data = Float32Array.from(scores.values, (value) => value ?? NaN);
-  return classScores({ type: 'float32', dims: scores.shape, data });
+  return { type: 'float32', dims: scores.shape, data: Float32Array.from(scores.values, (value) => value ?? NaN) };
 }
 
 const WARMUP = 3;

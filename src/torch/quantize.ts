@@ -129,7 +129,9 @@ class TorchRun {
       samples: data.analysis.samples(signal),
     });
     this.#stages.enter('evaluate');
-    const accuracy = await measureAccuracy(worker, data.judged, data.labels, this.#context);
+    const { labels, judged } = data;
+    const classes = await measureAccuracy(worker, judged, { labels, task: recipe.task }, this.#context);
+    const accuracy = classes.report;
     const untrained = await untrainedAccuracy(worker, recipe, accuracy, data, this.#context);
     this.#stages.enter('benchmark');
     const latency = await measureLatency(worker);
@@ -156,6 +158,7 @@ class TorchRun {
       prepared,
       analyzed,
       accuracy,
+      maybeClasses: classes.maybeClasses,
       latency,
       data,
       overrides,

@@ -45,6 +45,7 @@ export interface Parts {
   readonly prepared: PreparedModel;
   readonly analyzed: Analyzed;
   readonly accuracy: AccuracyReport | null;
+  readonly maybeClasses: readonly string[];
   readonly latency: LatencyReport | null;
   readonly data: RecipeData;
   readonly overrides: ReadonlyMap<string, LayerSettings>;
@@ -90,6 +91,7 @@ export function makeReport(parts: Parts): Report {
     counts: countByStatus(layers),
     outputs: analyzed.outputs.map(({ index, error }) => ({ name: outputName(index), error })),
     accuracy: parts.accuracy,
+    ...(parts.maybeClasses.length === 0 ? {} : { maybeClasses: parts.maybeClasses }),
     latency: parts.latency,
     unmatched: [],
     matched: layers.filter(({ accumulated }) => accumulated !== null).length,

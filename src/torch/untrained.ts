@@ -34,7 +34,8 @@ export async function untrainedAccuracy(
   context: JobContext,
 ): Promise<AccuracyReport | null> {
   const isMeasure = recipe.mode === 'qat' && trainingOf(recipe).train !== null && (trained?.top1 ?? null) !== null;
-  return isMeasure ? measureAccuracy(worker, judged, labels, context, true) : null;
+  if (!isMeasure) return null;
+  return (await measureAccuracy(worker, judged, { labels, task: recipe.task }, context, true)).report;
 }
 
 /**

@@ -22,6 +22,8 @@ const RECIPE: Recipe = {
   calibration: { data: images('calibration'), samples: 20, observer: 'min-max' },
   preprocess: 'unit',
   weights: { granularity: 'per-tensor' },
+  // Its output has logits, which nothing but the recipe can tell from other numbers.
+  task: 'classify',
   validate: { data: images('validation') },
 };
 

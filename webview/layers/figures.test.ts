@@ -7,6 +7,7 @@ import { errorOfChange, errorOfShare, figures, type Figure } from './figures';
 const run: RunFacts = {
   ...{ created: '2026-01-31T12:00:00.000Z', backend: 'ort-cpu', mode: 'static', calibration: null },
   accuracy: { samples: 300, top1: { fp32: 96.7, int8: 94.7 }, top5: null, agreement: 96 },
+  maybeClasses: [],
   bytes: { fp32: 160_000, int8: 70_400 },
   latency: { threads: 1, fp32: 0.106, int8: 0.142, ratio: 0.747 },
   counts: { quantized: 15, float: 2, fallback: 2 },
@@ -70,5 +71,8 @@ describe('figures of a run', () => {
     assert.deepEqual([list[0]?.label, list[0]?.value, list[0]?.change?.text], ['Same class', '90.0 %', '±3.0']);
     assert.equal(named(list, 'Latency').value, '–');
     assert.equal(figures({ run: { ...run, accuracy: null, output: null }, base: null }).length, 2);
+    const [first] = figures({ run: { ...run, accuracy: null, maybeClasses: ['y'] }, base: null });
+    assert.deepEqual([first?.label, first?.value], ['Same class', '–']);
+    assert.match(first?.hint ?? '', /"y".*task: classify/);
   });
 });

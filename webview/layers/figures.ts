@@ -64,9 +64,22 @@ const ACCURACIES = [
   ['top5', 'Top-5'],
 ] as const satisfies readonly (readonly [AccuracyKey, string])[];
 
+/** No figure, and how to get one. */
+function maybeClasses({ maybeClasses: outputs }: RunFacts): Figure[] {
+  if (outputs.length === 0) return [];
+  const names = outputs.map((name) => `"${name}"`).join(' or ');
+  return [
+    {
+      ...{ label: 'Same class', before: null, value: '–', since: null },
+      change: { text: 'needs labels or a task', tone: 'same' },
+      hint: `If ${names} holds the scores of classes, give labels, or set task: classify in the recipe.`,
+    },
+  ];
+}
+
 function accuracyFigures(run: RunFacts, base: RunFacts | null): Figure[] {
   const { accuracy } = run;
-  if (accuracy === null) return [];
+  if (accuracy === null) return maybeClasses(run);
   const { samples, agreement } = accuracy;
   const figures = ACCURACIES.flatMap(([key, label]): Figure[] => {
     const values = accuracy[key];

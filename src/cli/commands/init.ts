@@ -47,7 +47,7 @@ export const init = defineCommand({
 
 /** A recipe of the terminal as its file has it: with the defaults that one wants to see, and paths from its folder. */
 function keptRecipe(said: Recipe, preprocess: Preprocess | PreprocessPreset, from: (named: string) => string): Recipe {
-  const { framework, model, torch, backend, mode = 'static', format, calibration, layers, validate } = said;
+  const { framework, model, torch, backend, mode = 'static', format, calibration, layers, validate, task } = said;
   const dataFrom = (data: string | string[]): string | string[] =>
     typeof data === 'string' ? sourceFrom(data, from) : data.map((each) => sourceFrom(each, from));
   const nothing = typeof preprocess === 'object' && Object.keys(preprocess).length === 0;
@@ -76,6 +76,7 @@ function keptRecipe(said: Recipe, preprocess: Preprocess | PreprocessPreset, fro
             ...(validate.labels === undefined ? {} : { labels: from(validate.labels) }),
           },
         }),
+    ...(task === undefined ? {} : { task }),
   };
 }
 

@@ -105,7 +105,7 @@ export class Classification {
   }
 
   /** Accuracy is `null` unless both models ran on the same labelled samples. */
-  result(): AccuracyReport {
+  result(): Omit<AccuracyReport, 'output' | 'because'> {
     const paired = this.#fp32.samples > 0 && this.#fp32.samples === this.#int8.samples;
     const [five32, five8] = [this.#fp32.top5, this.#int8.top5];
     const labelled = this.#fp32.samples;

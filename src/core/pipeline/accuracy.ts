@@ -7,8 +7,10 @@ import { preprocessOf, type Recipe } from '../../shared/recipe';
 import type { AccuracyReport } from '../../shared/report';
 import { openDataset } from '../data/dataset';
 import type { Dataset, Skipped } from '../data/types';
+import { chooseClasses, type ClassChoice } from '../evaluate/classes';
 import { Classification, classScores } from '../evaluate/classification';
-import { checkClasses, readLabelsFor, type Labels } from '../labels';
+import { readLabelsFor, type Labels } from '../labels';
+import { Graph } from '../onnx/graph';
 import type { OnnxModel } from '../onnx/model';
 import { RateMeter } from '../rate';
 import { openDeployed } from '../runtime/deployed';
@@ -48,17 +50,19 @@ export async function openValidation(
 
 export interface Accuracy {
   readonly report: AccuracyReport | null;
+  /** Without a report: outputs that may hold the scores of classes, though nothing says so. */
+  readonly maybeClasses: readonly string[];
   readonly skipped: readonly Skipped[];
 }
 
 /**
- * Both models over all samples, at the level at which they are deployed. `null` where no output is a
+ * Both models over all samples, at the level at which they are deployed. No report where no output is a
  * classification.
  * @throws `labels-invalid` where a label has no class
  */
 export async function measureAccuracy(
   models: { readonly fp32: OnnxModel; readonly int8: OnnxModel },
-  { dataset, labels }: Validation,
+  { dataset, labels, task }: Validation & Pick<Recipe, 'task'>,
   context: JobContext,
 ): Promise<Accuracy> {
   const { signal, threads, onProgress } = context;
@@ -68,15 +72,24 @@ export async function measureAccuracy(
     const int8 = await openDeployed(models.int8, options);
     try {
       const classification = new Classification();
+      const graph = new Graph(models.fp32);
+      let choice: ClassChoice | undefined;
       const progress = new RateMeter('evaluate', dataset.count, onProgress);
       for await (const { id, feeds } of dataset.samples(signal)) {
-        const reference = scoresOf(await fp32.run(feeds), labels);
-        if (reference === undefined) return { report: null, skipped: dataset.skipped };
-        classification.add(id, reference, scoresOf(await int8.run(feeds), labels), labels?.find(id));
+        const outputs = await fp32.run(feeds);
+        const batch = Object.values(feeds)[0]?.dims[0];
+        choice ??= chooseClasses(outputs, { labels, task, graph, batch });
+        if (choice.chosen === null) return { report: null, maybeClasses: choice.candidates, skipped: dataset.skipped };
+        const { output } = choice.chosen;
+        const reference = scoresOf(outputs, output);
+        // As large as what the model finds: not one score for each class.
+        if (reference === undefined) return { report: null, maybeClasses: [], skipped: dataset.skipped };
+        classification.add(id, reference, scoresOf(await int8.run(feeds), output), labels?.find(id));
         throwIfCancelled(signal);
         progress.step();
       }
-      return { report: classification.result(), skipped: dataset.skipped };
+      const chosen = choice?.chosen ?? {};
+      return { report: { ...classification.result(), ...chosen }, maybeClasses: [], skipped: dataset.skipped };
     } finally {
       await int8.close();
     }
@@ -85,13 +98,9 @@ export async function measureAccuracy(
   }
 }
 
-/** Of the first output with a class for every label; without labels, of the first with classes. */
-function scoresOf(outputs: Readonly<Record<string, Tensor>>, labels: Labels | undefined): Float32Array | undefined {
-  const all = Object.values(outputs).flatMap((tensor) => classScores(tensor) ?? []);
-  const [widest] = all.toSorted((a, b) => b.length - a.length);
-  if (labels === undefined || widest === undefined) return all[0];
-  checkClasses(labels, widest.length, 'the model');
-  return all.find(({ length }) => length > labels.highest);
+function scoresOf(outputs: Readonly<Record<string, Tensor>>, output: string): Float32Array | undefined {
+  const tensor = outputs[output];
+  return tensor === undefined ? undefined : classScores(tensor);
 }
 
 /** Where the accuracy is of fewer samples than it seems to be. */

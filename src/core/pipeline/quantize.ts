@@ -118,8 +118,12 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   stages.enter('evaluate');
   const accuracy: Accuracy =
     judged === undefined
-      ? { report: null, skipped: [] }
-      : await measureAccuracy({ fp32: prepared.model, int8: conversion.model }, judged, watched);
+      ? { report: null, maybeClasses: [], skipped: [] }
+      : await measureAccuracy(
+          { fp32: prepared.model, int8: conversion.model },
+          { ...judged, task: recipe.task },
+          watched,
+        );
   warnings.push(...labelWarnings(accuracy.report));
   stages.enter('benchmark');
   const latency = feeds === undefined ? null : await latencyOf(prepared, conversion, feeds, watched);
@@ -165,6 +169,7 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
     counts: countByStatus(layers),
     outputs: analysis?.outputs ?? [],
     accuracy: accuracy.report,
+    ...(accuracy.maybeClasses.length === 0 ? {} : { maybeClasses: accuracy.maybeClasses }),
     latency,
     conversions: { int8: verification.int8?.overhead ?? null, fp32: verification.fp32?.overhead ?? null },
     unmatched: analysis?.unmatched ?? [],

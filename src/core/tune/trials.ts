@@ -14,6 +14,7 @@ import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset } from '../data/dataset';
 import type { Dataset, Feeds } from '../data/types';
+import { chooseClasses, type ClassChoice } from '../evaluate/classes';
 import { argmax, classScores } from '../evaluate/classification';
 import { readLabelsFor } from '../labels';
 import { serializeModel, type OnnxModel } from '../onnx/model';
@@ -86,15 +87,23 @@ export class Trials {
   readonly #references: readonly Reference[];
   readonly #fp32: OnnxModel;
   readonly #top1Fp32: number | null;
+  /** The output that holds the scores of classes. */
+  readonly #classes: string | undefined;
 
   private constructor(
     job: QuantizeJob,
     outDir: string,
     context: JobContext,
     options: TrialOptions,
-    shared: { readonly fp32: OnnxModel; readonly dataset: Dataset; readonly references: readonly Reference[] },
+    shared: {
+      readonly fp32: OnnxModel;
+      readonly dataset: Dataset;
+      readonly references: readonly Reference[];
+      readonly classes: string | undefined;
+    },
   ) {
-    const { fp32, dataset, references } = shared;
+    const { fp32, dataset, references, classes } = shared;
+    this.#classes = classes;
     this.#job = job;
     this.#outDir = outDir;
     this.#context = context;
@@ -142,24 +151,29 @@ export class Trials {
     const session = await openSession(prepared.model, threadsOf(context));
     const references: Reference[] = [];
     let room = FEEDS_CAP_BYTES;
+    let choice: ClassChoice | undefined;
     try {
       for await (const { id, feeds } of dataset.samples(context.signal)) {
         throwIfCancelled(context.signal);
         const outputs = await session.run(feeds);
         room -= bytesOf(feeds);
         const label = labels?.find(id);
+        const batch = Object.values(feeds)[0]?.dims[0];
+        choice ??= chooseClasses(outputs, { labels, task: recipe.task, graph: prepared.graph, batch });
         references.push({
           id,
           feeds: room > 0 ? feeds : undefined,
           outputs: floats(outputs),
-          scores: scoresOf(outputs),
+          scores: scoresOf(outputs, choice.chosen?.output),
           label,
         });
       }
     } finally {
       await session.close();
     }
-    return new Trials(job, outDir, context, options, { fp32: prepared.model, dataset, references });
+    return new Trials(job, outDir, context, options, {
+      ...{ fp32: prepared.model, dataset, references, classes: choice?.chosen?.output },
+    });
   }
 
   /**
@@ -293,7 +307,7 @@ export class Trials {
         signal[output]![index] = sums.reference;
         error[output]![index] = sums.error;
       }
-      const found = argmax(scoresOf(outputs) ?? []);
+      const found = argmax(scoresOf(outputs, this.#classes) ?? []);
       if (agrees !== null) agrees[index] = found === argmax(scores ?? []) ? 1 : 0;
       if (correct !== null) correct[index] = found === label ? 1 : 0;
       index++;
@@ -331,12 +345,9 @@ function floats(outputs: Readonly<Record<string, Tensor>>): Record<string, Float
   );
 }
 
-function scoresOf(outputs: Readonly<Record<string, Tensor>>): Float32Array | undefined {
-  for (const tensor of Object.values(outputs)) {
-    const scores = classScores(tensor);
-    if (scores !== undefined) return scores;
-  }
-  return undefined;
+function scoresOf(outputs: Readonly<Record<string, Tensor>>, output: string | undefined): Float32Array | undefined {
+  const tensor = output === undefined ? undefined : outputs[output];
+  return tensor === undefined ? undefined : classScores(tensor);
 }
 
 function allOf(n: number): Int32Array {

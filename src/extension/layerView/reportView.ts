@@ -68,6 +68,7 @@ export function runFacts(report: Report): RunFacts {
         ? null
         : { observer: calibration.observer, samples: calibration.samples, synthetic: calibration.synthetic },
     accuracy,
+    maybeClasses: report.maybeClasses ?? [],
     bytes: { fp32: model.bytes, int8: quantized?.bytes ?? null },
     latency: report.latency ?? null,
     counts,

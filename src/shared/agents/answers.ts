@@ -97,6 +97,7 @@ export function runAnswer(report: Report, file: string): object {
     counts: report.counts,
     output: worst === undefined ? null : { name: worst.name, sqnr: decibelsOf(worst.error) },
     accuracy: report.accuracy,
+    ...(report.maybeClasses === undefined ? {} : { maybeClasses: report.maybeClasses }),
     bytes: { fp32: report.model.bytes, int8: report.quantized?.bytes ?? null },
     timeRatio: round(report.latency === undefined || report.latency === null ? null : 1 / report.latency.ratio),
     gates: gates.map(({ gate, passed, message }) => ({ gate, passed, message })),
