@@ -1,6 +1,6 @@
 /** Why int8 is slow, for people: the dearest layers in both models, and what stands out. */
 
-import { microseconds, number3, printable } from '../shared/format';
+import { microseconds, printable, quotient, times } from '../shared/format';
 import { lossOf, type SlowFinding } from '../shared/slowness';
 import type { LayerReport, Report } from '../shared/report';
 import { operator, statusWord } from './layers';
@@ -38,7 +38,7 @@ const COLUMNS: readonly Column<LayerReport>[] = [
     title: 'speed',
     align: 'right',
     value: ({ time }) =>
-      time.int8 === null || time.fp32 === null || time.int8 === 0 ? undefined : `${number3(time.fp32 / time.int8)}×`,
+      time.int8 === null || time.fp32 === null || time.int8 === 0 ? undefined : times(quotient(time.fp32, time.int8)),
     paint: (layer, style) => (lossOf(layer) > 0 ? style.red : style.green),
   },
 ];

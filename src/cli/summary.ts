@@ -3,7 +3,8 @@
 import * as path from 'node:path';
 import { checkGates, type GateResult } from '../shared/gates';
 import type { Report } from '../shared/report';
-import { bytes, decibels, microseconds, number3, percent, plural, printable, signed } from '../shared/format';
+import { bytes, decibels, percent, plural, printable, signed, sizeChange } from '../shared/format';
+import { speedText } from '../shared/speed';
 import { countStrip, layerTable, reasonLegend } from './layers';
 import { commandLine, fileArgument } from './shell';
 import type { Style } from './style';
@@ -27,7 +28,7 @@ export function reportText(report: Report, { outDir, cwd, save }: Surroundings, 
       ['accuracy', accuracyText(report)],
       ['output', worstOutput(report)],
       ['size', sizeText(report)],
-      ['speed', speedText(report)],
+      ['speed', latencyText(report)],
       ['calibration', calibrationText(report)],
       [
         'runs on',
@@ -98,14 +99,12 @@ function worstOutput({ outputs }: Report): string | undefined {
 
 function sizeText({ model, quantized }: Report): string | undefined {
   if (quantized === null) return undefined;
-  return `${bytes(model.bytes)} → ${bytes(quantized.bytes)} (${number3(model.bytes / quantized.bytes)}× smaller)`;
+  return `${bytes(model.bytes)} → ${bytes(quantized.bytes)} (${sizeChange(model.bytes, quantized.bytes)})`;
 }
 
-function speedText({ latency }: Report): string | undefined {
+function latencyText({ latency }: Report): string | undefined {
   if (latency === undefined || latency === null) return undefined;
-  const { fp32, int8, ratio, runs } = latency;
-  const times = `${microseconds(1000 * fp32)} → ${microseconds(1000 * int8)}`;
-  return `${times} an inference (${number3(ratio)}× as fast), one thread, ${plural(runs, 'run')} of each`;
+  return `${speedText(latency)}; one inference on one thread, medians of ${plural(latency.runs, 'run')} each`;
 }
 
 function calibrationText({ calibration }: Report): string | undefined {

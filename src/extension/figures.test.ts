@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LayerReport, Report } from '../shared/report';
-import { figuresOf, resultSentences, runSettings, shortResult, speedText, worstLayer } from './figures';
+import { figuresOf, resultSentences, runSettings, shortResult, worstLayer } from './figures';
 
 function layer(name: string, sqnr: number | null): LayerReport {
   const local = { sqnr, cosine: 1, worst: { sample: '', sqnr } };
@@ -40,7 +40,7 @@ test('the figures begin with what tells most', () => {
     [
       '96.7 → 94.3 %, −2.34',
       '2.00× smaller, 160 kB → 80.0 kB',
-      '2.00× as fast, 4.00 ms → 2.00 ms',
+      '4.00 ms → 2.00 ms, 2.00× as fast',
       '3 int8, 1 float',
       '9.12 dB, b',
     ],
@@ -70,7 +70,8 @@ test('without labels both models are compared with each other', () => {
   assert.equal(figuresOf({ ...REPORT, accuracy })[0]?.value, '98.5 %');
 });
 
-test('slower is not called fast', () => {
-  assert.equal(speedText(0.5), '2.00× slower');
-  assert.equal(speedText(1.5), '1.50× as fast');
+test('larger is not called smaller, and what cannot be told apart is not called fast', () => {
+  const quantized = { ...REPORT.quantized!, bytes: 4 * REPORT.model.bytes };
+  const latency = { ...REPORT.latency!, fp32: 16.3, int8: 14.8, ratio: 16.3 / 14.8, interval: { low: 0.9, high: 1.2 } };
+  assert.equal(shortResult({ ...REPORT, quantized, latency }), '96.7 → 94.3 %, 4.00× larger, speed not told apart');
 });

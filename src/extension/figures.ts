@@ -3,8 +3,9 @@
  * first, since a narrow side bar cuts the end. Pure.
  */
 
-import { bytes, count, decibels, milliseconds, number3, plural, signed } from '../shared/format';
+import { bytes, count, decibels, milliseconds, plural, signed, sizeChange } from '../shared/format';
 import type { LayerReport, Report, Status } from '../shared/report';
+import { speedText, speedWords } from '../shared/speed';
 
 export type FigureKind = 'accuracy' | 'size' | 'speed' | 'layers' | 'worst';
 
@@ -32,7 +33,7 @@ export function accuracyFigure({ accuracy, outputs }: Report): Figure | undefine
 function sizeFigure({ model, quantized }: Report): Figure | undefined {
   if (quantized === null || quantized.bytes === 0) return undefined;
   const { bytes: int8 } = quantized;
-  const smaller = `${number3(model.bytes / int8)}× smaller`;
+  const smaller = sizeChange(model.bytes, int8);
   return {
     kind: 'size',
     name: 'Size',
@@ -43,18 +44,13 @@ function sizeFigure({ model, quantized }: Report): Figure | undefined {
 
 function speedFigure({ latency }: Report): Figure | undefined {
   if (latency === undefined || latency === null) return undefined;
-  const { fp32, int8, ratio } = latency;
+  const words = speedWords(latency);
   return {
     kind: 'speed',
     name: 'Speed',
-    value: `${speedText(ratio)}, ${milliseconds(int8)}`,
-    full: `${speedText(ratio)}, ${milliseconds(fp32)} → ${milliseconds(int8)}`,
+    value: `${words}, ${milliseconds(latency.int8)}`,
+    full: speedText(latency),
   };
-}
-
-/** @param ratio time before ÷ time after */
-export function speedText(ratio: number): string {
-  return ratio < 1 ? `${number3(1 / ratio)}× slower` : `${number3(ratio)}× as fast`;
 }
 
 const STATUS_WORDS: Readonly<Record<Status, string>> = { quantized: 'int8', fallback: 'fallback', float: 'float' };
@@ -125,8 +121,8 @@ export function shortResult(report: Report): string {
   const judged = verdict(report);
   return [
     ...(judged === '' ? [] : [judged]),
-    ...(quantized === null || quantized.bytes === 0 ? [] : [`${number3(model.bytes / quantized.bytes)}× smaller`]),
-    ...(latency === undefined || latency === null ? [] : [speedText(latency.ratio)]),
+    ...(quantized === null || quantized.bytes === 0 ? [] : [sizeChange(model.bytes, quantized.bytes)]),
+    ...(latency === undefined || latency === null ? [] : [speedWords(latency)]),
   ].join(', ');
 }
 

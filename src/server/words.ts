@@ -1,6 +1,7 @@
 /** Words and numbers as they are shown: what values mean, and how a layer's figures read. */
 
 import { BACKENDS } from '../core/backends/backends';
+import { sizeChange } from '../shared/format';
 import type { LayerReport, Report } from '../shared/report';
 
 type Meanings = Readonly<Record<string, string>>;
@@ -83,7 +84,7 @@ export function statusText({ status }: LayerReport): string {
   return STATUS[status];
 }
 
-/** `96.7 → 94.7 %, 2.3× smaller`, of what the run has measured. */
+/** `96.7 → 94.7 %, 2.30× smaller`, of what the run has measured. */
 export function resultText({ accuracy, quantized, model }: Report): string {
   const { top1 = null, agreement = null } = accuracy ?? {};
   const parts = [
@@ -92,7 +93,7 @@ export function resultText({ accuracy, quantized, model }: Report): string {
       : agreement === null
         ? ''
         : `same class ${agreement.toFixed(1)} %`,
-    quantized === null || quantized.bytes === 0 ? '' : `${(model.bytes / quantized.bytes).toFixed(1)}× smaller`,
+    quantized === null || quantized.bytes === 0 ? '' : sizeChange(model.bytes, quantized.bytes),
   ];
   return parts.filter((part) => part !== '').join(', ');
 }

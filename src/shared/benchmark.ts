@@ -1,6 +1,7 @@
 /** Speed of several models against each other. */
 
 import type { Recipe } from './recipe';
+import type { Speedup } from './speed';
 
 export interface BenchmarkInput {
   /** The first is the one the others are compared with. Paths are relative to {@link baseDir}. */
@@ -20,8 +21,8 @@ export interface BenchmarkInput {
   readonly recipe?: Recipe;
 }
 
-/** Milliseconds of one inference, and the size of the file. */
-export interface BenchmarkEntry {
+/** Milliseconds of one inference, the size of the file, and how the median of the first model is beside this one's. */
+export interface BenchmarkEntry extends Speedup {
   /** Absolute path. */
   readonly model: string;
   /** Of the model file with its external data. */
@@ -30,11 +31,6 @@ export interface BenchmarkEntry {
   readonly mean: number;
   readonly p95: number;
   readonly min: number;
-  /**
-   * Time of the first model ÷ time of this one: the median over the rounds of the quotient within one round,
-   * which a machine that slows down for a while does not distort. Above 1 is faster than the first.
-   */
-  readonly ratio: number;
 }
 
 export interface Benchmark {

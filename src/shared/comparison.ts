@@ -104,7 +104,7 @@ function outputsOf(a: Report, b: Report): Comparison['outputs'] {
 }
 
 function latencyRatio({ latency }: Report): number | null {
-  return latency === undefined || latency === null ? null : 1 / latency.ratio;
+  return latency === undefined || latency === null ? null : latency.int8 / latency.fp32;
 }
 
 const SETTINGS: readonly (readonly [what: string, read: (report: Report) => string])[] = [

@@ -67,7 +67,15 @@ export function speedCheck({ created }: Pick<Report, 'created'>, benchmarks: rea
   const timings = benchmarks.flatMap(({ threads, entries: [fp32, int8] }) =>
     fp32 === undefined || int8 === undefined
       ? []
-      : [{ threads, ratio: int8.ratio, fp32: fp32.median, int8: int8.median }],
+      : [
+          {
+            threads,
+            ratio: int8.ratio,
+            ...(int8.interval && { interval: int8.interval }),
+            fp32: fp32.median,
+            int8: int8.median,
+          },
+        ],
   );
   return { version: 1, report: created, timings };
 }

@@ -75,6 +75,38 @@ export function decibels(value: number | null): string {
   return value === null ? 'exact' : `${number3(value)} dB`;
 }
 
+/** A figure as it is shown: what follows from two figures follows from these. */
+function shown(value: number): number {
+  return Number(value.toPrecision(3));
+}
+
+/** How many times as much one figure is as the other, both as they are shown. */
+export function quotient(value: number, other: number): number {
+  return shown(value) / shown(other);
+}
+
+/** `2.30×` */
+export function times(ratio: number): string {
+  return `${number3(ratio)}×`;
+}
+
+/** Never a factor below one: what is smaller than that is the other way round. */
+function factor(ratio: number, more: string, less: string, same: string): string {
+  if (!(ratio > 0) || !Number.isFinite(ratio)) return NOTHING;
+  const [text, word] = ratio >= 1 ? [times(ratio), more] : [times(1 / ratio), less];
+  return text === times(1) ? same : `${text} ${word}`;
+}
+
+/** `2.30× smaller`, `3.47× larger`: of the bytes before and after. */
+export function sizeChange(before: number, after: number): string {
+  return factor(quotient(before, after), 'smaller', 'larger', 'the same size');
+}
+
+/** `1.80× as fast`, `1.42× slower`: of the time before and after. */
+export function speedChange(before: number, after: number): string {
+  return factor(quotient(before, after), 'as fast', 'slower', '1.00× as fast');
+}
+
 /** A difference with its sign. */
 export function signed(value: number): string {
   const text = number3(value);

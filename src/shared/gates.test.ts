@@ -75,7 +75,7 @@ describe('gates', () => {
     assert.deepEqual(outcome(run({ 'max-size-ratio': 0.3 }, {})), [['max-size-ratio', true, 0.3]]);
     assert.deepEqual(outcome(run({ 'max-size-ratio': 0.29 }, {})), [['max-size-ratio', false, 0.3]]);
     assert.deepEqual(outcome(run({ 'max-size-ratio': 1 }, { quantized: null })), [['max-size-ratio', false, null]]);
-    const slow = { latency: { ratio: 0.5 } };
+    const slow = { latency: { fp32: 1, int8: 2, ratio: 0.5 } };
     assert.deepEqual(outcome(run({ 'max-latency-ratio': 2 }, slow)), [['max-latency-ratio', true, 2]]);
     assert.deepEqual(outcome(run({ 'max-latency-ratio': 1.9 }, slow)), [['max-latency-ratio', false, 2]]);
     assert.deepEqual(outcome(run({ 'max-latency-ratio': 9 }, {})), [['max-latency-ratio', false, null]]);

@@ -1,6 +1,6 @@
 /** The gates of a recipe, held against a report: what makes a run in CI fail. */
 
-import { bytes, number3, plural } from './format';
+import { bytes, milliseconds, number3, plural, quotient } from './format';
 import type { Gates } from './recipe';
 import type { Report } from './report';
 
@@ -86,7 +86,7 @@ function size(limit: number, { model, quantized }: Report): Outcome {
   if (quantized === null) return unmeasured(limit, 'The run wrote no int8 model.');
   const measured = quantized.bytes / model.bytes;
   const sizes = `${bytes(model.bytes)} become ${bytes(quantized.bytes)}`;
-  const message = `${sizes}, ${number3(measured)} of the size; the gate allows ${limit}.`;
+  const message = `${sizes}, ${number3(quotient(quantized.bytes, model.bytes))} of the size; the gate allows ${limit}.`;
   return { limit, measured, passed: measured <= limit, message };
 }
 
@@ -97,8 +97,10 @@ function latency(limit: number, report: Report): Outcome {
       'The latency was not measured; the gate needs data, and a model that runs within seconds.',
     );
   }
-  const measured = 1 / report.latency.ratio;
-  const message = `An int8 inference takes ${number3(measured)} of the time of fp32; the gate allows ${limit}.`;
+  const { fp32, int8 } = report.latency;
+  const measured = int8 / fp32;
+  const times = `${milliseconds(fp32)} become ${milliseconds(int8)}`;
+  const message = `${times}, ${number3(quotient(int8, fp32))} of the time of fp32; the gate allows ${limit}.`;
   return { limit, measured, passed: measured <= limit, message };
 }
 

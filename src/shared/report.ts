@@ -6,6 +6,7 @@
 import type { BackendId, Format, Mode, ObserverId, Recipe, TorchMode } from './recipe';
 import type { ReasonCode } from './reasons';
 import type { Stage } from './progress';
+import type { Timed } from './speed';
 
 /** Raised whenever a reader of the former version would misread a report; a new field is optional instead. */
 export const REPORT_VERSION = 1;
@@ -132,14 +133,10 @@ export interface TargetFacts {
 }
 
 /** One inference on one thread, the median of several, in milliseconds; both models took turns. */
-export interface LatencyReport {
+export interface LatencyReport extends Timed {
   readonly threads: 1;
   /** Timed runs of each model. */
   readonly runs: number;
-  readonly fp32: number;
-  readonly int8: number;
-  /** fp32 ÷ int8, the median of the quotients within one round; above 1 the int8 model is faster. */
-  readonly ratio: number;
 }
 
 export interface Report {

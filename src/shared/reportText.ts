@@ -25,7 +25,14 @@ export function parseReport(text: string, name: string): Report {
   const odd = value['layers'].findIndex((layer) => !isObject(layer) || !STATUSES.has(layer['status']));
   if (odd >= 0) throw new QuantscopeError('report-invalid', `${name} is damaged: its layer ${odd} has no status.`);
   // Written by this program, whose types guarantee the rest.
-  return value as unknown as Report;
+  return withOneLatency(value as unknown as Report);
+}
+
+/** Earlier versions wrote a quotient of their own beside the two times, which need not follow from them. */
+function withOneLatency(report: Report): Report {
+  const latency = report.latency ?? null;
+  if (latency === null) return report;
+  return { ...report, latency: { ...latency, ratio: latency.fp32 / latency.int8 } };
 }
 
 /** The kernel that ran, with the mode where that is the layer's own; `null` where the runtime removed or merged it. */

@@ -1,8 +1,9 @@
 /** Why int8 is not faster, told from the layers' times of one report. Pure. */
 
-import { microseconds, number3, percent } from './format';
+import { microseconds, number3, percent, quotient } from './format';
 import type { RecipeChange } from './fixes';
 import type { LayerReport, Report } from './report';
+import type { Speedup } from './speed';
 
 export const SLOW_CAUSES = ['conversions', 'small-island', 'slow-kernel', 'missing-isa', 'threads'] as const;
 export type SlowCause = (typeof SLOW_CAUSES)[number];
@@ -20,9 +21,8 @@ export interface SlowFinding {
 }
 
 /** fp32 ÷ int8 at some number of threads, above 1 where int8 is faster. */
-export interface Speed {
+export interface Speed extends Speedup {
   readonly threads: number;
-  readonly ratio: number;
 }
 
 /** A layer that runs in int8 and gains nothing by it, at less than this, is left alone: it is timing noise. */
@@ -83,7 +83,7 @@ function smallIslands(report: Report): SlowFinding[] {
         ? 'An int8 layer between float ones takes'
         : `${names.length} int8 layers between float ones take`;
     const message = `${run} ${microseconds(int8)}, in fp32 ${microseconds(fp32)}, conversions not counted.`;
-    const because = `int8 takes ${number3(int8 / fp32)} times as long as fp32`;
+    const because = `int8 takes ${number3(quotient(int8, fp32))} times as long as fp32`;
     const fix = `Keep ${names.length === 1 ? 'it' : 'them'} in float: ${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : '.'}`;
     return [{ cause: 'small-island', layers: names, message, fix, changes: layers.map((l) => keepFloat(l, because)) }];
   });
@@ -133,7 +133,7 @@ function slowKernels({ layers }: Report, already: ReadonlySet<string>): SlowFind
   return slow.map((layer): SlowFinding => {
     const { name, op, kernel, time } = layer;
     const times = `${microseconds(time.int8 ?? 0)} in int8, ${microseconds(time.fp32 ?? 0)} in fp32`;
-    const because = `int8 takes ${number3((time.int8 ?? 0) / (time.fp32 ?? 1))} times as long as fp32`;
+    const because = `int8 takes ${number3(quotient(time.int8 ?? 0, time.fp32 ?? 1))} times as long as fp32`;
     return {
       cause: 'slow-kernel',
       layers: [name],

@@ -1,7 +1,7 @@
 /** What a tune tries and finds, in words: the same in the terminal, in the editor and for agents. Pure. */
 
 import type { RecipeChange } from './fixes';
-import { bytes, decibels, number3, percent, plural } from './format';
+import { bytes, decibels, percent, plural, times } from './format';
 import type { TuneGoal, TunePoint, Tuning } from './tuning';
 
 /** `ranges by mse`, `fire9/expand3x3 in float` */
@@ -58,7 +58,7 @@ export function goalText({ maxDrop, minSqnr, maxLatencyRatio }: TuneGoal): strin
   return [
     ...(maxDrop === undefined ? [] : [`at most ${plural(maxDrop, 'point')} lost`]),
     ...(minSqnr === undefined ? [] : [`at least ${minSqnr} dB`]),
-    ...(maxLatencyRatio === undefined ? [] : [`at most ${maxLatencyRatio}× the time of fp32`]),
+    ...(maxLatencyRatio === undefined ? [] : [`at most ${times(maxLatencyRatio)} the time of fp32`]),
   ].join(', ');
 }
 
@@ -69,7 +69,7 @@ export function figuresText(point: TunePoint): string {
     ...(point.top1 === null ? [] : [`top-1 ${percent(point.top1)}`]),
     ...(point.top1 === null && point.agreement !== null ? [`same class ${percent(point.agreement)}`] : []),
     `${percent(point.macs)} in int8`,
-    ...(point.latencyRatio === null ? [] : [`${number3(point.latencyRatio)}× the time of fp32`]),
+    ...(point.latencyRatio === null ? [] : [`${times(point.latencyRatio)} the time of fp32`]),
     bytes(point.bytes),
   ].join(', ');
 }

@@ -33,7 +33,7 @@ export interface RunFacts {
   readonly maybeClasses: readonly string[];
   readonly bytes: { readonly fp32: number; readonly int8: number | null };
   /** Median of one inference in milliseconds. */
-  readonly latency: Pick<LatencyReport, 'fp32' | 'int8' | 'ratio' | 'threads'> | null;
+  readonly latency: Omit<LatencyReport, 'runs'> | null;
   readonly counts: Readonly<Record<Status, number>>;
   /** The output of the model with the lowest SQNR. */
   readonly output: { readonly name: string; readonly sqnr: Decibels } | null;

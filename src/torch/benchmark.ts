@@ -2,7 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
-import { pairedRatio, summarize } from '../core/benchmark/statistics';
+import { speedup } from '../core/benchmark/speedup';
+import { summarize } from '../core/benchmark/statistics';
 import { syntheticFeeds } from '../core/data/synthetic';
 import type { Sample } from '../core/data/types';
 import type { JobContext } from '../core/pipeline/types';
@@ -73,7 +74,12 @@ export async function benchmarkTorch(input: BenchmarkInput, context: JobContext 
       ...settings,
       entries: contestants.map(({ model }, i): BenchmarkEntry => {
         const { bytes, times } = entries[i]!;
-        return { model: path.resolve(baseDir, model), bytes, ...summarize(times), ratio: pairedRatio(first, times) };
+        return {
+          model: path.resolve(baseDir, model),
+          bytes,
+          ...summarize(times),
+          ...(i === 0 ? { ratio: 1 } : speedup(first, times)),
+        };
       }),
     };
   } finally {

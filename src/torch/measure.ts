@@ -1,7 +1,8 @@
 /** Accuracy and latency of the fp32 model beside the int8 model, both in the worker. */
 
 import { z } from 'zod';
-import { pairedRatio, summarize } from '../core/benchmark/statistics';
+import { speedup } from '../core/benchmark/speedup';
+import { summarize } from '../core/benchmark/statistics';
 import type { Dataset } from '../core/data/types';
 import { chooseClasses, type ClassChoice } from '../core/evaluate/classes';
 import { Classification, classScores } from '../core/evaluate/classification';
@@ -68,6 +69,6 @@ export async function measureLatency(worker: TorchWorker): Promise<LatencyReport
     runs: RUNS,
     fp32: summarize(fp32).median,
     int8: summarize(int8).median,
-    ratio: pairedRatio(fp32, int8),
+    ...speedup(fp32, int8),
   };
 }

@@ -14,7 +14,7 @@ import { findCulprits } from '../../src/core/pipeline/culprits';
 import { quantize } from '../../src/core/pipeline/quantize';
 import { valueInfo } from '../../src/core/runtime/inspect';
 import { makeTensor } from '../../src/core/tensor';
-import { random } from '../../src/core/tune/bootstrap';
+import { random } from '../../src/core/benchmark/bootstrap';
 import { priceFixes } from '../../src/core/tune/prices';
 import { tune } from '../../src/core/tune/tune';
 import type { CauseKind } from '../../src/shared/causes';

@@ -1,8 +1,9 @@
 /** The numbers of a run as a whole, with what they changed by. Pure. */
 
-import { bytes, milliseconds, number3, percent, plural } from '../../src/shared/format';
+import { bytes, milliseconds, number3, percent, plural, sizeChange } from '../../src/shared/format';
+import { speedVerdict, speedWords, untold, type Verdict } from '../../src/shared/speed';
 import type { ReportFacts, RunFacts } from '../../src/shared/viewFacts';
-import { changeDB, dB, factor, fromDecibels } from './text';
+import { changeDB, dB, fromDecibels } from './text';
 
 export type Tone = 'better' | 'worse' | 'same';
 
@@ -141,7 +142,7 @@ function sizeFigure({ bytes: size }: RunFacts, base: RunFacts | null): Figure {
     label: 'Size',
     before,
     value,
-    change: { text: factor(size.int8 / size.fp32), tone: size.int8 < size.fp32 ? 'better' : 'worse' },
+    change: { text: sizeChange(size.fp32, size.int8), tone: size.int8 < size.fp32 ? 'better' : 'worse' },
     since:
       grown === null
         ? null
@@ -150,8 +151,7 @@ function sizeFigure({ bytes: size }: RunFacts, base: RunFacts | null): Figure {
   };
 }
 
-/** The two models of a run were timed in turns, so that what slows the machine slows both. */
-const NOISE_TIME = 0.05;
+export const SPEED_TONES: Readonly<Record<Verdict, Tone>> = { faster: 'better', slower: 'worse', same: 'same' };
 /** Two runs were not: by so many percent their ratios differ where nothing has changed (bench/prices.mjs, 2026-11-26). */
 const NOISE_BETWEEN_RUNS = 15;
 
@@ -169,6 +169,7 @@ function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
       hint,
     };
   }
+  const verdict = speedVerdict(latency);
   const [before, value] = pair(milliseconds(latency.fp32), milliseconds(latency.int8));
   // Milliseconds of two runs would tell how busy the machine was.
   const then = base?.latency?.ratio;
@@ -177,7 +178,11 @@ function latencyFigure({ latency }: RunFacts, base: RunFacts | null): Figure {
     label,
     before,
     value,
-    change: { text: `${factor(latency.ratio)} as fast`, tone: toneOf(latency.ratio - 1, NOISE_TIME) },
+    change: {
+      text: speedWords(latency),
+      tone: SPEED_TONES[verdict],
+      ...(verdict === 'same' ? { hint: `The two models ${untold(latency)}.` } : {}),
+    },
     since:
       change === null
         ? null

@@ -69,7 +69,7 @@ describe('cells', () => {
     assert.equal(cell('local', 1).text, 'exact');
     assert.equal(cell('accumulated', 1).text, '–');
     assert.equal(cell('localChange', 0).text, '+2.0');
-    assert.equal(cell('ratio', 0).text, '×0.800');
+    assert.equal(cell('ratio', 0).text, '0.800×');
   });
 
   test('mark what is to be acted on', () => {

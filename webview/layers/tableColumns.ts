@@ -1,10 +1,10 @@
 /** The columns of the table as data: what they show, how wide they are, and which a narrow table does without. Pure. */
 
-import { count, NOTHING, printable } from '../../src/shared/format';
+import { count, NOTHING, printable, times } from '../../src/shared/format';
 import { VERDICT_SYMBOLS } from '../../src/shared/verdicts';
 import { isProblem, ratioOf, type Layers, type MeasureName } from './layers';
 import { changeOf, type SortKey } from './order';
-import { bareDB, changeDB, factor, STATUS_SIGNS, time } from './text';
+import { bareDB, changeDB, STATUS_SIGNS, time } from './text';
 import { shareText, VERDICT_HINTS } from './verdicts';
 
 /** What a cell says, as data. */
@@ -134,7 +134,7 @@ const COLUMNS: readonly Column[] = [
     shown: ({ fp32 }) => fp32.some((value) => !Number.isNaN(value)),
     cell: (layers, layer) => {
       const ratio = ratioOf(layers, layer);
-      return { text: Number.isNaN(ratio) ? NOTHING : factor(ratio), tone: speedTone(ratio) };
+      return { text: Number.isNaN(ratio) ? NOTHING : times(ratio), tone: speedTone(ratio) };
     },
   },
   {

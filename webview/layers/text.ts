@@ -1,6 +1,6 @@
 /** Numbers and words of the view: three significant digits, a unit, a sign for changes. Pure. */
 
-import { decibels, microseconds, NOTHING, number3, printable } from '../../src/shared/format';
+import { decibels, microseconds, NOTHING, printable } from '../../src/shared/format';
 import type { Status } from '../../src/shared/report';
 import type { Decibels } from '../../src/shared/viewFacts';
 import type { Layers } from './layers';
@@ -49,11 +49,6 @@ export function changeDB(value: number): string {
 
 export function time(value: number): string {
   return Number.isNaN(value) ? NOTHING : microseconds(value);
-}
-
-/** `×1.36`: how many times less than before. */
-export function factor(value: number): string {
-  return `×${number3(value)}`;
 }
 
 const AGES = [

@@ -1,6 +1,6 @@
 /** The recipes that were tried as points of a plane: what the axes may be, and which points nobody beats. Pure. */
 
-import { bytes, decibels, number3, percent } from '../../src/shared/format';
+import { bytes, decibels, percent, times } from '../../src/shared/format';
 import type { TuneGoal, TunePoint, Tuning } from '../../src/shared/tuning';
 
 export interface Measure {
@@ -44,7 +44,7 @@ export const QUALITIES: readonly Measure[] = [
 export const COSTS: readonly Measure[] = [
   {
     ...{ key: 'time', label: 'Time, of that of fp32', short: 'Time', better: 'less' },
-    ...{ value: ({ latencyRatio }) => latencyRatio, text: (value) => `${number3(value)}×` },
+    ...{ value: ({ latencyRatio }) => latencyRatio, text: (value) => times(value) },
     limit: ({ maxLatencyRatio }) => maxLatencyRatio,
   },
   {

@@ -8,7 +8,7 @@ import type { Report } from '../../shared/report';
 import { speedCheck } from '../../shared/findings';
 import { explainSpeed } from '../../shared/slowness';
 import { defineCommand } from '../command';
-import { bytes, milliseconds, number3, plural } from '../../shared/format';
+import { bytes, milliseconds, number3, plural, times } from '../../shared/format';
 import { flag, shapes, threads, wholeNumber } from '../options';
 import { speedText } from '../speed';
 import type { Style } from '../style';
@@ -78,7 +78,7 @@ function modelsOf({ model, quantized, framework }: Report, files: number): reado
 
 function benchmarkText(result: Benchmark, cwd: string, style: Style): string {
   const settings = `${plural(result.runs, 'run')} each after ${result.warmup} to warm up, ${plural(result.threads, 'thread')}`;
-  return `${table(columns(cwd), result.entries, style)}\n\n${style.dim(`${settings}; speed is the median of paired ratios`)}`;
+  return `${table(columns(cwd), result.entries, style)}\n\n${style.dim(`${settings}; speed is the first median ÷ this one, in brackets with 95 % confidence`)}`;
 }
 
 function columns(cwd: string): readonly Column<BenchmarkEntry>[] {
@@ -88,7 +88,12 @@ function columns(cwd: string): readonly Column<BenchmarkEntry>[] {
     { title: 'mean', align: 'right', value: ({ mean }) => milliseconds(mean) },
     { title: 'p95', align: 'right', value: ({ p95 }) => milliseconds(p95) },
     { title: 'min', align: 'right', value: ({ min }) => milliseconds(min) },
-    { title: 'speed', align: 'right', value: ({ ratio }) => `${number3(ratio)}×` },
+    {
+      title: 'speed',
+      align: 'right',
+      value: ({ ratio, interval }) =>
+        `${times(ratio)}${interval === undefined ? '' : ` (${number3(interval.low)} … ${number3(interval.high)})`}`,
+    },
     { title: 'size', align: 'right', value: (entry) => bytes(entry.bytes) },
   ];
 }

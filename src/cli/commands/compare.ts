@@ -2,7 +2,17 @@ import * as path from 'node:path';
 import { readReport } from '../../core/reportFile';
 import { compareReports, difference, type Comparison, type LayerComparison, type Pair } from '../../shared/comparison';
 import { QuantscopeError } from '../../shared/errors';
-import { bytes, microseconds, NOTHING, number3, percent, plural, printable, signed } from '../../shared/format';
+import {
+  bytes,
+  microseconds,
+  NOTHING,
+  number3,
+  percent,
+  plural,
+  printable,
+  signed,
+  speedChange,
+} from '../../shared/format';
 import { defineCommand } from '../command';
 import { STATUS_WORDS } from '../layers';
 import { flag } from '../options';
@@ -52,7 +62,7 @@ function comparisonText(comparison: Comparison, all: boolean, style: Style): str
       ['top-1', arrow(top1, percent, 'points')],
       ['same class', arrow(agreement, percent, 'points')],
       ['size', arrow(sizes, bytes)],
-      ['time of fp32', arrow(latencyRatio, (ratio) => `${number3(ratio)}×`)],
+      ['speed', arrow(latencyRatio, (ratio) => speedChange(1, ratio))],
     ],
     style,
   );

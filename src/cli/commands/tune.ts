@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../../core/files';
 import { readRecipe } from '../../core/recipeFile';
 import { resultsFolder } from '../../core/resultsFolder';
 import { EXIT, QuantscopeError, toQuantscopeError } from '../../shared/errors';
-import { bytes, decibels, NOTHING, number3, percent, plural, printableLines, seconds } from '../../shared/format';
+import { bytes, decibels, NOTHING, percent, plural, printableLines, seconds, times } from '../../shared/format';
 import { tunedRecipe } from '../../shared/tunedRecipe';
 import { changesText, figuresText } from '../../shared/tuningText';
 import type { TuneGoal, TunePoint, Tuning } from '../../shared/tuning';
@@ -125,7 +125,7 @@ const COLUMNS: readonly Column<TunePoint>[] = [
   {
     title: 'time of fp32',
     align: 'right',
-    value: ({ latencyRatio }) => (latencyRatio === null ? NOTHING : `${number3(latencyRatio)}×`),
+    value: ({ latencyRatio }) => (latencyRatio === null ? NOTHING : times(latencyRatio)),
   },
   { title: 'size', align: 'right', value: (point) => bytes(point.bytes) },
 ];

@@ -13,7 +13,8 @@ import type { JobContext } from '../pipeline/types';
 import { RateMeter } from '../rate';
 import { openSession, type Feeds, type Session } from '../runtime/session';
 import type { Tensor } from '../tensor';
-import { pairedRatio, summarize } from './statistics';
+import { speedup } from './speedup';
+import { summarize } from './statistics';
 
 const DEFAULTS = { threads: 1, warmup: 10, runs: 100, seed: 0 } as const;
 
@@ -48,8 +49,9 @@ export async function benchmark(input: BenchmarkInput, context: JobContext = {})
     }
     await race(contestants, settings, context);
     const [first] = contestants;
-    const entries = contestants.map(({ model, bytes, times }): BenchmarkEntry => {
-      return { model, bytes, ...summarize(times), ratio: pairedRatio(first?.times ?? times, times) };
+    const entries = contestants.map(({ model, bytes, times }, index): BenchmarkEntry => {
+      const beside = index === 0 || first === undefined ? { ratio: 1 } : speedup(first.times, times);
+      return { model, bytes, ...summarize(times), ...beside };
     });
     return { ...settings, entries };
   } finally {

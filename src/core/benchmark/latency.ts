@@ -6,7 +6,8 @@ import type { LatencyReport } from '../../shared/report';
 import type { OnnxModel } from '../onnx/model';
 import { openDeployed } from '../runtime/deployed';
 import type { Feeds, Session } from '../runtime/session';
-import { median, pairedRatio } from './statistics';
+import { speedup } from './speedup';
+import { median } from './statistics';
 
 /** All in milliseconds. */
 const BUDGET = 1000;
@@ -75,6 +76,6 @@ async function race(
     runs: times.fp32.length,
     fp32: median(times.fp32),
     int8: median(times.int8),
-    ratio: pairedRatio(times.fp32, times.int8),
+    ...speedup(times.fp32, times.int8),
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { median, pairedRatio, quantile, summarize } from './statistics';
+import { median, quantile, summarize } from './statistics';
 
 const times = fc.array(fc.double({ min: 0.01, max: 100, noNaN: true }), { minLength: 1, maxLength: 30 });
 
@@ -38,12 +38,5 @@ describe('quantiles', () => {
         assert.ok(rest.min <= rest.median && rest.median <= rest.p95);
       }),
     );
-  });
-});
-
-describe('paired ratio', () => {
-  test('a slow round does not move it: the second is twice as fast in each round', () => {
-    assert.equal(pairedRatio([2, 4, 200, 6], [1, 2, 100, 3]), 2);
-    assert.equal(pairedRatio([3, 5], [3, 5]), 1);
   });
 });

@@ -33,8 +33,3 @@ export function summarize(values: readonly number[]): Summary {
     min: quantile(ascending, 0),
   };
 }
-
-/** Median over the rounds of first ÷ other, both of one round: what slows a round down slows both. */
-export function pairedRatio(first: readonly number[], other: readonly number[]): number {
-  return median(first.map((time, round) => time / other[round]!));
-}

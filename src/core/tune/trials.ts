@@ -12,6 +12,7 @@ import { assertComparable } from '../analyze/errors';
 import { sumsOf } from '../analyze/sums';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
+import { TIMING_FLOOR } from '../benchmark/speedup';
 import { openDataset } from '../data/dataset';
 import type { Dataset, Feeds } from '../data/types';
 import { chooseClasses, type ClassChoice } from '../evaluate/classes';
@@ -28,14 +29,12 @@ import { openSession, type Session } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
 import { verify } from '../verify/verify';
 import { VERSION } from '../version';
-import { bootstrap, pairedShare } from './bootstrap';
+import { bootstrap, pairedShare } from '../benchmark/bootstrap';
 import { MOST_ROUNDS, pairedRatios } from './race';
 
 export const DEFAULT_SAMPLES = 100;
 /** Decoded samples that are kept; more are read again for every trial. */
 const FEEDS_CAP_BYTES = 256 * 2 ** 20;
-/** Two sessions of one and the same model differ by this much: where their memory happens to lie. */
-const TIMING_FLOOR = 0.03;
 /** dB of the rounding of float32 itself, 20·log10(2²⁴): a fix cannot bring more, not even without any error. */
 const MOST_SQNR = 144.5;
 

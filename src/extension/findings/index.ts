@@ -16,7 +16,7 @@ import { briefPrice } from '../../shared/priceText';
 import type { Report } from '../../shared/report';
 import { explainSpeed } from '../../shared/slowness';
 import { byBlame, type Culprits } from '../../shared/verdicts';
-import { speedText } from '../figures';
+import { speedBeside } from '../../shared/speed';
 import { registerPricesStatus } from './pricesStatus';
 import { baseFolder } from './read';
 import type { JobContext } from '../jobs/jobRunner';
@@ -176,6 +176,6 @@ function pricesSentence({ name }: ModelEntry, { fixes }: Prices): string {
 function speedSentence({ name }: ModelEntry, { report, speed }: Explained): string {
   const [one] = speed.timings;
   const [reason] = explainSpeed(report, speed.timings);
-  const ratio = one === undefined ? '' : ` int8 is ${speedText(one.ratio)} ${one.ratio < 1 ? 'than' : 'as'} fp32.`;
+  const ratio = one === undefined ? '' : ` int8 is ${speedBeside(one, 'fp32')}.`;
   return `${name}:${ratio} ${printable(reason?.message ?? 'Nothing stands out.')}`;
 }

@@ -2,8 +2,8 @@
 
 import type { Benchmark } from '../../shared/benchmark';
 import type { Evaluation } from '../../shared/evaluation';
-import { bytes, milliseconds, number3, percent, plural, printable } from '../../shared/format';
-import { speedText } from '../figures';
+import { bytes, milliseconds, percent, plural, printable, times } from '../../shared/format';
+import { speedBeside } from '../../shared/speed';
 
 export interface Compared {
   /** What the models are called, in the order of the entries. */
@@ -19,12 +19,13 @@ export function benchmarkSentence(name: string, { names, benchmark, accuracies }
   if (first === undefined) return `${name}: nothing was timed.`;
   if (others.length === 0) return `${name}: ${milliseconds(first.median)} an inference (${threadsText(benchmark)}).`;
   const told = others.map((entry, index) => {
+    const timed = { ...entry, fp32: first.median, int8: entry.median };
     const [before, after] = [accuracies[0], accuracies[index + 1]];
     const accuracy =
       before === undefined || after === undefined
         ? ''
         : `, top-1 ${before.top1.toFixed(1)} → ${after.top1.toFixed(1)} %`;
-    return `${names[index + 1] ?? ''} takes ${milliseconds(entry.median)}, ${speedText(entry.ratio)} ${entry.ratio < 1 ? 'than' : 'as'} ${names[0] ?? ''} (${milliseconds(first.median)})${accuracy}`;
+    return `${names[index + 1] ?? ''} takes ${milliseconds(entry.median)}, ${speedBeside(timed, names[0] ?? '')} (${milliseconds(first.median)})${accuracy}`;
   });
   return `${name}: ${told.join('; ')}.`;
 }
@@ -54,7 +55,7 @@ export function benchmarkPage(name: string, { names, benchmark, accuracies }: Co
       milliseconds(entry.mean),
       milliseconds(entry.p95),
       milliseconds(entry.min),
-      `${number3(entry.ratio)}×`,
+      times(entry.ratio),
       bytes(entry.bytes),
       ...(withAccuracy ? [accuracy === undefined ? '–' : percent(accuracy.top1)] : []),
     ];
@@ -69,7 +70,7 @@ export function benchmarkPage(name: string, { names, benchmark, accuracies }: Co
     ...rows.map(line),
     '',
     `Time of one inference: ${threadsText(benchmark)}, after ${plural(benchmark.warmup, 'run')} to warm up; in each round every model ran once.`,
-    'Speed: time of the first model divided by time of this one, the median of the quotients within a round.',
+    'Speed: median of the first model divided by the median of this one.',
     ...(samples === undefined ? [] : [`Top-1: share of ${plural(samples, 'sample')} whose class is right.`]),
     '',
   ].join('\n');

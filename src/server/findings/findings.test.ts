@@ -358,7 +358,7 @@ describe('findings of the last run', () => {
     const commands = new Set(['quantscope.quantize', 'quantscope.openLayerView']);
     assert.deepEqual(
       lensesOf(analysis, commands).map(({ title }) => title.replace(/^\$\(.*?\) /, '')),
-      ['Run', 'Open layer view', 'Last run: 70.0 → 68.5 %, 4.0× smaller (recipe changed since)'],
+      ['Run', 'Open layer view', 'Last run: 70.0 → 68.5 %, 4.00× smaller (recipe changed since)'],
     );
     assert.deepEqual(
       hintsOf(analysis, { start: 0, end: 1000 }).map(({ label }) => label),

@@ -10,6 +10,7 @@ import type { PricedFix, Prices } from '../price';
 import { priceText } from '../priceText';
 import { REASONS } from '../reasons';
 import type { LayerReport, Report } from '../report';
+import { speedText } from '../speed';
 import type { Tuning } from '../tuning';
 import type { Culprits } from '../verdicts';
 
@@ -99,10 +100,16 @@ export function runAnswer(report: Report, file: string): object {
     accuracy: report.accuracy,
     ...(report.maybeClasses === undefined ? {} : { maybeClasses: report.maybeClasses }),
     bytes: { fp32: report.model.bytes, int8: report.quantized?.bytes ?? null },
-    timeRatio: round(report.latency === undefined || report.latency === null ? null : 1 / report.latency.ratio),
+    ...speedAnswer(report),
     gates: gates.map(({ gate, passed, message }) => ({ gate, passed, message })),
     warnings: report.warnings.slice(0, 5),
   };
+}
+
+/** The times of one inference in milliseconds, and what follows from them. */
+function speedAnswer({ latency = null }: Report): object {
+  if (latency === null) return { milliseconds: null, speed: null };
+  return { milliseconds: { fp32: round(latency.fp32), int8: round(latency.int8) }, speed: speedText(latency) };
 }
 
 /** `null`: not tried yet. */

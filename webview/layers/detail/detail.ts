@@ -1,6 +1,6 @@
 /** Everything about one layer: what it is, what it costs, why, and what can be done. */
 
-import { count, number3, percent, plural, printable } from '../../../src/shared/format';
+import { count, number3, percent, plural, printable, speedChange } from '../../../src/shared/format';
 import { REASONS } from '../../../src/shared/reasons';
 import type { LayerFacts, LayerMeasurements, SourceKind } from '../../../src/shared/viewFacts';
 import type { ViewAction, ViewState } from '../../../src/shared/viewProtocol';
@@ -10,7 +10,7 @@ import { isProblem, type Layers } from '../layers';
 import { changeOf } from '../order';
 import { shownLayer, type Asked, type AppState, type AppStore } from '../state';
 import { tone } from '../tableColumns';
-import { changeDB, dB, factor, fromDecibels, STATUS_SIGNS, time } from '../text';
+import { changeDB, dB, fromDecibels, STATUS_SIGNS, time } from '../text';
 import { blameSection } from './blame';
 import { fixesSection, type FixActions } from './fixes';
 import { histogram } from './histogram';
@@ -167,7 +167,10 @@ export class Detail {
           `${time(fp32[layer]!)} → `,
           h('b', { text: time(int8[layer]!) }),
           Number.isFinite(faster)
-            ? h('span', { class: `change ${faster >= 1 ? 'better' : 'worse'}`, text: ` ${factor(faster)}` })
+            ? h('span', {
+                class: `change ${faster >= 1 ? 'better' : 'worse'}`,
+                text: `, ${speedChange(fp32[layer]!, int8[layer]!)}`,
+              })
             : null,
         ],
       ],

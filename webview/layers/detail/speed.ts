@@ -1,12 +1,13 @@
 /** Where the time of both models goes, and why int8 is not faster. */
 
 import { microseconds, milliseconds, plural, printable } from '../../../src/shared/format';
+import { speedVerdict, speedWords } from '../../../src/shared/speed';
 import type { SlowCause } from '../../../src/shared/slowness';
 import type { SlowFacts, SpeedFacts } from '../../../src/shared/viewFacts';
 import { h, svg, type Child } from '../dom';
+import { SPEED_TONES } from '../figures';
 import type { Layers } from '../layers';
 import { losses, SPEED_PARTS, speedParts, type Loss, type PartTimes, type SpeedPart } from '../speedParts';
-import { factor } from '../text';
 
 export interface SpeedContext {
   readonly pin: (layer: number) => void;
@@ -80,19 +81,19 @@ export function speedSection(layers: Layers, speed: SpeedFacts, width: number, c
   );
 }
 
-/** `1 thread: 147 → 173 µs, ×0.86 · 2 threads: …` */
+/** `1 thread: 147 → 173 µs, 1.18× slower · 2 threads: …` */
 function timingsElement({ timings }: SpeedFacts): Child {
   if (timings.length === 0) return null;
   return h(
     'p',
     { class: 'timings' },
-    ...timings.map(({ threads, fp32, int8, ratio }) =>
+    ...timings.map((timing) =>
       h(
         'span',
-        { title: 'Median of one inference, fp32 and int8 in turn; above 1 int8 is faster.' },
-        `${plural(threads, 'thread')}: ${milliseconds(fp32)} → `,
-        h('b', { text: milliseconds(int8) }),
-        h('span', { class: `change ${ratio >= 1 ? 'better' : 'worse'}`, text: ` ${factor(ratio)}` }),
+        { title: 'Median of one inference, fp32 and int8 in turn.' },
+        `${plural(timing.threads, 'thread')}: ${milliseconds(timing.fp32)} → `,
+        h('b', { text: milliseconds(timing.int8) }),
+        h('span', { class: `change ${SPEED_TONES[speedVerdict(timing)]}`, text: `, ${speedWords(timing)}` }),
       ),
     ),
   );

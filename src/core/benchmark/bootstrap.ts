@@ -1,7 +1,7 @@
 /** Confidence intervals of paired measurements. */
 
 import type { Difference } from '../../shared/price';
-import { quantile } from '../benchmark/statistics';
+import { quantile } from './statistics';
 
 const RESAMPLES = 1_000;
 const LEVEL = 0.95;
