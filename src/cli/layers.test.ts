@@ -55,7 +55,7 @@ describe('layer table', () => {
       '▲ fallback  head           Conv+Relu  FusedConv             –            –         –          –          –  runtime-not-fused',
     ]);
     const legend = reasonLegend([...layers, layers[2]!], PLAIN);
-    assert.match(legend, /runtime-not-fused \(2 layers\): The layer was to run in int8, but .* Exclude the layer/);
+    assert.match(legend, /runtime-not-fused \(2 layers\): The layer was to run in int8, but .* in PyTorch exclude it/);
     assert.equal(legend.split('\n').length, 3);
   });
 

@@ -103,8 +103,14 @@ export const REASONS = {
   },
   'runtime-not-fused': {
     status: 'fallback',
-    sentence: 'The layer was to run in int8, but the runtime runs it in float.',
-    advice: 'Exclude the layer, which saves the conversions around it, or choose another format or backend.',
+    sentence: 'The layer was to run in int8, but the runtime has no int8 kernel for it in this place.',
+    advice:
+      'Nothing to do in ONNX, where it stays as it is; in PyTorch exclude it, which saves the conversions around it.',
+  },
+  'runtime-rejected': {
+    status: 'fallback',
+    sentence: 'The layer was to run in int8, but the int8 kernel of the runtime rejects it.',
+    advice: 'Nothing to do: it stays as it is, and the model runs.',
   },
   'float-island': {
     status: 'float',

@@ -197,8 +197,10 @@ describe('fixes of a layer that is not in int8', () => {
     assert.deepEqual(suggestFixes(report([excluded], { recipe }), '/s/a')[0]?.change, included);
   });
 
-  test('one that the runtime leaves in float is excluded, which saves conversions', () => {
-    assert.deepEqual(kinds(report([left('runtime-not-fused'), ...others])), ['exclude-layer']);
+  test('one that PyTorch leaves in float is excluded, which saves conversions; in ONNX there are none', () => {
+    const layers = [left('runtime-not-fused'), ...others];
+    assert.deepEqual(kinds(report(layers, { framework: 'torch' })), ['exclude-layer']);
+    assert.deepEqual(kinds(report(layers, { framework: 'onnx' })), []);
   });
 
   test('an opset that was kept is raised', () => {

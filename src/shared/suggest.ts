@@ -306,7 +306,8 @@ function fixesOfReason(report: Report, layer: LayerReport): Suggestion[] {
   if (layer.reason === 'excluded') return includeLayer(report, layer);
   if (layer.reason === 'opset-too-old') return raiseOpset(report, [layer]);
   const others = [...twinOf(report, layer), ...otherBackends(layer)];
-  if (layer.reason !== 'runtime-not-fused') return others;
+  // An ONNX layer that the runtime leaves in float has no conversions around it to save.
+  if (layer.reason !== 'runtime-not-fused' || report.framework === 'onnx') return others;
   return [excludeLayer(report, layer, 'the runtime has no int8 kernel for it'), ...others];
 }
 

@@ -67,6 +67,7 @@ class StaticConverter {
       this.#addPair(activation, madeByInt8.get(activation.tensor), quantized);
     }
     for (const layer of quantized) this.#quantizeWeight(layer);
+    for (const node of new Set(quantized.flatMap((layer) => layer.apart))) this.#spellOut(this.#nodeOf(node));
   }
 
   #nodeOf(original: NodeProto): NodeProto {
@@ -125,6 +126,21 @@ class StaticConverter {
     if (folded.length === 0) return;
     for (const node of folded) this.#editor.remove(this.#nodeOf(node));
     this.#writerOf(layer).output[0] = layer.outputs[0] ?? '';
+  }
+
+  /** A Relu or Clip as Max and Min, which no fusion takes for the cut of a quantizer. */
+  #spellOut(node: NodeProto): void {
+    const editor = this.#editor;
+    const zero = (): string =>
+      editor.addInitializer(`${node.name}_zero`, makeTensor('float32', [], Float32Array.of(0)));
+    const [x = '', low = '', high = ''] = node.opType === 'Relu' ? [node.input[0], zero()] : node.input;
+    if (low !== '' && high !== '') {
+      const cut = editor.freshName(`${node.name}_low`);
+      editor.insertBefore(node, { op: 'Max', name: cut, inputs: [x, low], outputs: [cut] });
+      Object.assign(node, { opType: 'Min', input: [cut, high] });
+    } else if (low !== '' || high !== '') {
+      Object.assign(node, low === '' ? { opType: 'Min', input: [x, high] } : { opType: 'Max', input: [x, low] });
+    }
   }
 
   /** The node that writes what a layer makes. The Add of a bias stays, for the runtime to make a Gemm of. */

@@ -16,7 +16,7 @@ import { sweep } from '../contribution/sweep';
 import { judge, type Evidence } from '../contribution/verdict';
 import { openDataset } from '../data/dataset';
 import { writeFinding } from '../findingFiles';
-import type { PlannedLayer } from '../plan/types';
+import type { Concessions, PlannedLayer } from '../plan/types';
 import { readReport } from '../reportFile';
 import { outputsOf } from '../runtime/outputs';
 import { calibrateTrial } from './calibration';
@@ -58,7 +58,8 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
   const dataset = await openDataset(calibration.data, prepared.inputs, { ...options, ...seed, samples: count });
   const { stats, means } = await calibrateTrial(prepared, dataset, recipe, outDir, quiet);
   const corrected = calibration.biasCorrection ?? prepared.backend.biasCorrection;
-  const pair = pairOf(prepared, rangesOf(prepared, stats).ranges, corrected ? means : new Map());
+  const { ranges } = rangesOf(prepared, stats);
+  const pair = await pairOf(prepared, ranges, corrected ? means : new Map(), rejectedIn(report));
   const samples = await openDataset(calibration.data, prepared.inputs, {
     ...options,
     ...seed,
@@ -108,6 +109,13 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
   };
   await writeFinding(outDir, 'culprits', culprits);
   return culprits;
+}
+
+/** Layers that kernels rejected when they ran, which converting alone does not tell. */
+function rejectedIn({ layers }: Report): Concessions {
+  return new Map(
+    layers.flatMap(({ name, reason }) => (reason === 'runtime-rejected' ? [[name, 'runtime-rejected'] as const] : [])),
+  );
 }
 
 function evidenceOf(

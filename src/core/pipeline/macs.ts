@@ -5,6 +5,7 @@ import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { outputOf } from '../onnx/graph';
 import { intAttribute } from '../onnx/attributes';
 import type { TensorInfo } from '../runtime/session';
+import type { Prepared } from './prepare';
 
 /** Elements of a shape; symbolic dimensions, mostly the batch, count as one. */
 export function elements(shape: readonly (number | string)[]): number {
@@ -42,4 +43,15 @@ export function macsOf(node: NodeProto, graph: Graph, tensors: ReadonlyMap<strin
     default:
       return 0;
   }
+}
+
+/** Percent of the multiply-adds that the plan runs in int8. */
+export function quantizedShare({ plan, graph, tensors }: Pick<Prepared, 'plan' | 'graph' | 'tensors'>): number {
+  let [all, int8] = [0, 0];
+  for (const { node, quantize } of plan.layers) {
+    const macs = macsOf(node, graph, tensors);
+    all += macs;
+    if (quantize) int8 += macs;
+  }
+  return all === 0 ? 0 : (100 * int8) / all;
 }

@@ -16,7 +16,7 @@ import { Graph } from '../onnx/graph';
 import { opsetVersion, readModel, type OnnxModel } from '../onnx/model';
 import { externalFiles } from '../onnx/tensors';
 import { makePlan, requiredOpset } from '../plan/plan';
-import type { Plan } from '../plan/types';
+import type { Concessions, Plan } from '../plan/types';
 import { productsSaturate } from '../runtime/cpu';
 import { inferTensors } from '../runtime/inspect';
 import { OLDEST_OPSET, openSession, type TensorInfo } from '../runtime/session';
@@ -32,7 +32,10 @@ export interface Prepared {
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   readonly steps: readonly NormalizeStep[];
   readonly backend: Backend;
+  /** As the tables have it; what the runtime makes of it is another question. */
   readonly plan: Plan;
+  /** The plan where some of it did not hold. */
+  readonly planWith: (concessions: Concessions) => Plan;
   readonly inputs: readonly TensorInfo[];
   readonly describe: Report['model'];
   readonly isa: Isa;
@@ -96,7 +99,8 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
 
   onProgress?.({ stage: 'plan', done: 0, total: 1 });
   const isa = await isaOf(recipe);
-  const plan = makePlan({ model, tensors, backend, recipe, parts, saturates: isa.saturates });
+  const planWith = (concessions: Concessions): Plan =>
+    makePlan({ model, tensors, backend, recipe, parts, saturates: isa.saturates, concessions });
   return {
     file,
     original,
@@ -105,7 +109,8 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
     tensors,
     steps,
     backend,
-    plan,
+    plan: planWith(new Map()),
+    planWith,
     inputs,
     isa,
     describe: {

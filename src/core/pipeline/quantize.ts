@@ -22,13 +22,14 @@ import { needsCalibration } from '../plan/types';
 import { RUNTIME } from '../runtime/version';
 import { removeStaleTemporaries } from '../staleFiles';
 import { TOOL, VERSION } from '../version';
-import { verify } from '../verify/verify';
+import { kernelTimes } from '../verify/verify';
 import { labelWarnings, measureAccuracy, openValidation, type Accuracy } from './accuracy';
 import { calibrate, type Calibration } from './calibration';
 import { prepare, type Prepared } from './prepare';
 import { finiteWarnings } from './finite';
 import { quantizedBefore, refuseQuantized } from './quantizedBefore';
 import { rangesOf } from './ranges';
+import { settle } from './settle';
 import { countByStatus, layerReports } from './report';
 import { samplesRead, skippedWarnings } from './skipped';
 import { StageClock } from './stageClock';
@@ -63,54 +64,62 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   const { recipe, baseDir } = job;
   const stages = new StageClock(context.onProgress);
   const watched: JobContext = { ...context, onProgress: stages.onProgress };
-  const prepared = await prepare(recipe, baseDir, watched);
-  refuseQuantized(prepared);
-  const name = path.basename(prepared.file, path.extname(prepared.file));
-  const outDir = path.resolve(baseDir, job.outDir ?? resultsFolder(prepared.file));
+  const planned = await prepare(recipe, baseDir, watched);
+  refuseQuantized(planned);
+  const name = path.basename(planned.file, path.extname(planned.file));
+  const outDir = path.resolve(baseDir, job.outDir ?? resultsFolder(planned.file));
   const runs = path.join(outDir, RUNS_FOLDER);
   await makeFolder(runs);
   for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
 
   const warnings: string[] = [];
-  const dataset = await openCalibrationData(job, prepared, watched);
+  const dataset = await openCalibrationData(job, planned, watched);
   // Before the long part: data or labels that cannot be read fail at once.
-  const validation = await openValidation(recipe, prepared.inputs, baseDir, watched);
-  const calibration = await measure(dataset, job, prepared, outDir, watched);
-  const { ranges, dead } = rangesOf(prepared, calibration.stats);
+  const validation = await openValidation(recipe, planned.inputs, baseDir, watched);
+  const calibration = await measure(dataset, job, planned, outDir, watched);
+  const { ranges, dead } = rangesOf(planned, calibration.stats);
   if (dead.length > 0)
     warnings.push(`Calibration saw no finite value of ${dead.length} tensors: ${dead.slice(0, 5).join(', ')}.`);
   if (dataset?.kind === 'synthetic')
     warnings.push('Calibrated on synthetic data: the ranges are those of random numbers.');
   warnings.push(
-    ...quantizedBefore(prepared.original),
-    ...finiteWarnings(prepared, calibration.stats),
-    ...isaWarnings(prepared),
+    ...quantizedBefore(planned.original),
+    ...finiteWarnings(planned, calibration.stats),
+    ...isaWarnings(planned),
   );
   throwIfCancelled(context.signal);
 
-  stages.enter('convert');
-  const { backend } = prepared;
+  const { backend } = planned;
   const corrected = recipe.calibration?.biasCorrection ?? backend.biasCorrection;
-  const conversion = await convert(prepared.model, prepared.plan, {
-    ranges,
-    ...(corrected ? { means: calibration.means } : {}),
-    convention: backend.convention,
-    backend: backend.id,
-    source: path.basename(prepared.file),
-    version: VERSION,
-  });
-  warnings.push(...conversion.warnings);
-
-  stages.enter('verify');
   const feeds = await firstFeeds(validation?.dataset ?? dataset);
-  const verification = await verify({
-    fp32: prepared.model,
-    conversion,
-    plan: prepared.plan,
-    ...(feeds === undefined ? {} : { feeds }),
-    threads: context.threads ?? 1,
-    ...(context.signal === undefined ? {} : { signal: context.signal }),
+  const signal = context.signal === undefined ? {} : { signal: context.signal };
+  const { prepared, conversion, verdicts, used } = await settle(planned, {
+    convert: async (plan) => {
+      stages.enter('convert');
+      const conversion = await convert(planned.model, plan, {
+        ranges,
+        ...(corrected ? { means: calibration.means } : {}),
+        convention: backend.convention,
+        backend: backend.id,
+        source: path.basename(planned.file),
+        version: VERSION,
+      });
+      stages.enter('verify');
+      return conversion;
+    },
+    use: (conversion, plan) =>
+      kernelTimes({
+        fp32: planned.model,
+        conversion,
+        plan,
+        ...(feeds === undefined ? {} : { feeds }),
+        threads: context.threads ?? 1,
+        ...signal,
+      }),
+    ...signal,
   });
+  const verification = { verdicts, ...used };
+  warnings.push(...conversion.warnings);
 
   stages.enter('analyze');
   const analysis = await analyzeErrors(job, prepared, conversion, watched);

@@ -11,7 +11,7 @@ import { isNoOp } from '../onnx/noOp';
 import type { TensorInfo } from '../runtime/session';
 import { clipBounds, CONDITIONS, isRow } from './conditions';
 import type { NodeOverride } from '../../shared/selectors';
-import { isStatic } from './types';
+import { isStatic, type Concessions } from './types';
 
 export interface PlanInput {
   readonly graph: Graph;
@@ -22,6 +22,7 @@ export interface PlanInput {
   readonly overrides: ReadonlyMap<string, NodeOverride>;
   /** Nodes behind which no Relu or Clip may be folded. */
   readonly unfoldable: ReadonlySet<NodeProto>;
+  readonly concessions: Concessions;
 }
 
 /** A layer while its decision is still open. */
@@ -91,11 +92,12 @@ function fuseFollowers(draft: LayerDraft, input: PlanInput): void {
 /**
  * The Add of one constant a column behind a product with a constant matrix, where the runtime makes one Gemm of the two
  * before it looks for int8 kernels. Of another rank than 2 it does so where it knows the whole shape, with a Reshape
- * before and after, and a vector is added (onnxruntime/core/optimizer/matmul_add_fusion.cc).
+ * before and after, and a vector is added (onnxruntime/core/optimizer/matmul_add_fusion.cc). It knows more shapes than
+ * its inference tells, those behind what it folds; that it made a Gemm is then found afterwards, and conceded.
  */
 function biasAfter(
   node: NodeProto,
-  { graph, tensors, backend, overrides }: PlanInput,
+  { graph, tensors, backend, overrides, concessions }: PlanInput,
 ): { add: NodeProto; bias: string } | undefined {
   if (node.opType !== 'MatMul' || !Object.hasOwn(backend.ops, 'Gemm')) return undefined;
   const shape = tensors.get(outputOf(node))?.shape ?? [];
@@ -105,8 +107,11 @@ function biasAfter(
   if (overrides.get(add.name)?.quantize === false) return undefined;
   const bias = add.input.find((name) => name !== outputOf(node)) ?? '';
   const dims = graph.constant(bias)?.dims ?? [];
-  const isKnown = shape.every((dim) => typeof dim === 'number' && dim > 0);
-  const isBias = isRow(dims, shape.at(-1)) && (shape.length === 2 ? dims.length <= 2 : isKnown && dims.length === 1);
+  const isKnown =
+    (shape.length > 0 && shape.every((dim) => typeof dim === 'number' && dim > 0)) ||
+    concessions.get(node.name) === 'bias';
+  const columns = graph.constant(node.input[1] ?? '')?.dims[1];
+  const isBias = isRow(dims, columns) && (shape.length === 2 ? dims.length <= 2 : isKnown && dims.length === 1);
   return isBias ? { add, bias } : undefined;
 }
 
@@ -141,8 +146,10 @@ function reasonAgainst(
   activations: readonly string[],
   input: PlanInput,
 ): ReasonCode | null {
-  const { graph, tensors, backend, overrides } = input;
+  const { graph, tensors, backend, overrides, concessions } = input;
   if (overrides.get(node.name)?.quantize === false) return 'excluded';
+  const conceded = concessions.get(node.name);
+  if (conceded !== undefined && conceded !== 'bias') return conceded;
   if (subgraphs(node).length > 0) return 'in-subgraph';
   const typeOf = (name: string): string | undefined => tensors.get(name)?.type ?? graph.constant(name)?.type;
   // Optional outputs that are left out have the name ''.

@@ -12,13 +12,20 @@ import { QuantscopeError } from '../../shared/errors';
 import type { Backend, OpRule } from '../backends/types';
 import { intAttribute } from '../onnx/attributes';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
-import { Graph } from '../onnx/graph';
+import { Graph, opKey } from '../onnx/graph';
 import type { OnnxModel } from '../onnx/model';
 import type { TensorInfo } from '../runtime/session';
 import { planActivations } from './activations';
 import { draftLayers, isFolded, layerOutputs, settleIslands, type LayerDraft } from './layers';
 import { resolveOverrides, type NodeOverride } from '../../shared/selectors';
-import { isStatic, type ActivationPlan, type Plan, type PlannedLayer, type WeightPlan } from './types';
+import {
+  isStatic,
+  type ActivationPlan,
+  type Concessions,
+  type Plan,
+  type PlannedLayer,
+  type WeightPlan,
+} from './types';
 
 export interface PlanRequest {
   readonly model: OnnxModel;
@@ -29,6 +36,8 @@ export interface PlanRequest {
   readonly parts?: ReadonlyMap<string, string>;
   /** Whether u8×s8 products saturate on the CPU the model is made for. */
   readonly saturates: boolean;
+  /** What earlier plans for this request came to in the runtime. Default: nothing was tried yet. */
+  readonly concessions?: Concessions;
 }
 
 /** @throws `selector-unmatched`, `plan-impossible` */
@@ -62,14 +71,14 @@ interface Decisions {
  * the Relu or Clip would have: the output stays in float, or symmetric integers go below 0.
  */
 function decide(
-  { tensors, backend, recipe }: PlanRequest,
+  { tensors, backend, recipe, concessions = new Map() }: PlanRequest,
   graph: Graph,
   mode: Mode,
   overrides: ReadonlyMap<string, NodeOverride>,
 ): Decisions {
   const unfoldable = new Set<NodeProto>();
   for (;;) {
-    const drafts = draftLayers({ graph, tensors, backend, mode, overrides, unfoldable });
+    const drafts = draftLayers({ graph, tensors, backend, mode, overrides, unfoldable, concessions });
     settleIslands(drafts, graph);
     const activations = planActivations({ drafts, graph, backend, recipe, overrides });
     const cuts = (tensor: string): boolean => activations.get(tensor)?.symmetric === false;
@@ -122,7 +131,20 @@ function planLayer(
     outputs: layerOutputs(draft),
     weight,
     bias: quantize && bias !== '' ? bias : null,
+    apart: isStatic(draft) && request.backend.runsHere ? cutsBehind(draft, graph, activations) : [],
   };
+}
+
+/** Relu and Clip that read what a layer writes in float. */
+function cutsBehind(
+  draft: LayerDraft,
+  graph: Graph,
+  activations: ReadonlyMap<string, ActivationPlan>,
+): readonly NodeProto[] {
+  if (draft.rule?.kind !== 'compute') return [];
+  const floats = layerOutputs(draft).filter((name) => !activations.has(name));
+  const readers = floats.flatMap((name) => graph.uses(name).map(({ node }) => node));
+  return readers.filter((node) => ['Relu', 'Clip'].includes(opKey(node)));
 }
 
 const WEIGHT_RANGES: Readonly<Record<WeightType, { qmin: number; qmax: number }>> = {
@@ -158,8 +180,8 @@ function planWeight(
   const type = own.type ?? base.type ?? backend.weights.type;
   const symmetric = own.symmetric ?? base.symmetric ?? backend.weights.symmetric;
   const granularity = own.granularity ?? base.granularity ?? backend.weights.granularity;
-  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true;
   const dims = graph.constant(tensor)?.dims ?? [];
+  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true || isStack(node, dims);
   const endangered = saturates && needsGuard(backend, layer) && type === 'int8' && !isDepthwise(node, dims);
   // The guard of pairs counts on zero points of 0; seven bits are safe with any.
   const reduceRange = own.reduceRange ?? base.reduceRange ?? (endangered && !symmetric);
@@ -185,6 +207,14 @@ export function channelAxis(axis: number | 'gemm' | 'last' | null, node: NodePro
   if (axis === 'gemm') return intAttribute(node, 'transB', 0) === 1 ? 0 : 1;
   if (axis === 'last') return rank >= 2 ? rank - 1 : null;
   return axis;
+}
+
+/**
+ * Several matrices: onnxruntime's products take one scale a column of a single matrix, or one for all
+ * (matmul_integer_base.h, IsBQuantParamSupported).
+ */
+function isStack({ opType }: NodeProto, dims: readonly number[]): boolean {
+  return opType === 'MatMul' && dims.length > 2;
 }
 
 /**

@@ -127,7 +127,7 @@ describe('reasons', () => {
   }
 
   test('these are all that a plan gives; the others come after it', () => {
-    const later: ReasonCode[] = ['opset-too-old', 'activations-uncalibrated', 'runtime-not-fused'];
+    const later: ReasonCode[] = ['opset-too-old', 'activations-uncalibrated', 'runtime-not-fused', 'runtime-rejected'];
     assert.deepEqual([...Object.keys(cases), ...later].sort(), Object.keys(REASONS).sort());
   });
 

@@ -67,7 +67,21 @@ export interface PlannedLayer {
   readonly weight: WeightPlan | null;
   /** Name of the constant bias, quantized to int32 with the scale of input times weight. */
   readonly bias: string | null;
+  /**
+   * Relu and Clip that read its float output, to be written as Max and Min: onnxruntime takes them for the end of an
+   * int8 layer, finds no quantizer behind them and leaves the layer in float (qdq_selectors.cc, redundant_clip_node).
+   */
+  readonly apart: readonly NodeProto[];
 }
+
+/**
+ * What a plan gives up for a layer that the runtime did not run in int8 as planned. `bias`: the Add behind a product
+ * belongs to it, though the shapes do not tell. A reason: the layer stays in float.
+ */
+export type Concession = 'bias' | Extract<ReasonCode, 'runtime-not-fused' | 'runtime-rejected'>;
+
+/** By name of the layer. */
+export type Concessions = ReadonlyMap<string, Concession>;
 
 export interface Plan {
   /** Of the recipe, and of every layer without one of its own. */

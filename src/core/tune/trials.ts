@@ -20,14 +20,15 @@ import { argmax, classScores } from '../evaluate/classification';
 import { readLabelsFor } from '../labels';
 import { serializeModel, type OnnxModel } from '../onnx/model';
 import { calibrateTrial } from '../pipeline/calibration';
-import { macsOf } from '../pipeline/macs';
+import { quantizedShare } from '../pipeline/macs';
 import { prepare, type Prepared } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
+import { settle, type Settled } from '../pipeline/settle';
 import type { JobContext, QuantizeJob } from '../pipeline/types';
 import { needsCalibration } from '../plan/types';
 import { openSession, type Session } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
-import { verify } from '../verify/verify';
+import { kernelTimes } from '../verify/verify';
 import { VERSION } from '../version';
 import { bootstrap, pairedShare } from '../benchmark/bootstrap';
 import { MOST_ROUNDS, pairedRatios } from './race';
@@ -180,24 +181,26 @@ export class Trials {
    * @throws `plan-impossible`, `selector-unmatched` and what converting and running throw
    */
   async run(recipe: Recipe): Promise<Trial> {
-    const prepared = await prepare(recipe, this.#job.baseDir, this.#quiet());
-    const { model } = await this.#convert(recipe, prepared);
-    const session = await openSession(model, threadsOf(this.#context));
-    try {
-      const perSample = await this.#measure(session);
-      return {
-        recipe,
-        model,
-        bytes: serializeModel(model).length,
-        macs: quantizedShare(prepared),
-        sqnr: worstSqnr(perSample, allOf(this.#references.length)),
-        agreement: percent(perSample.agrees),
-        top1: percent(perSample.correct),
-        perSample,
-      };
-    } finally {
-      await session.close();
-    }
+    const settled = await this.#settle(recipe, async ({ model }) => {
+      const session = await openSession(model, threadsOf(this.#context));
+      try {
+        return await this.#measure(session);
+      } finally {
+        await session.close();
+      }
+    });
+    const { model } = settled.conversion;
+    const perSample = settled.used;
+    return {
+      recipe,
+      model,
+      bytes: serializeModel(model).length,
+      macs: quantizedShare(settled.prepared),
+      sqnr: worstSqnr(perSample, allOf(this.#references.length)),
+      agreement: percent(perSample.agrees),
+      top1: percent(perSample.correct),
+      perSample,
+    };
   }
 
   /** What one recipe's model is beside another's. */
@@ -227,14 +230,13 @@ export class Trials {
   /** Microseconds of each layer's kernels, int8 and fp32, on one thread; empty where the samples are too large to keep. */
   async layerTimes(recipe: Recipe): Promise<ReadonlyMap<string, { readonly int8: number; readonly fp32: number }>> {
     const feeds = this.#references[0]?.feeds;
-    const prepared = await prepare(recipe, this.#job.baseDir, this.#quiet());
-    const { plan, model: fp32 } = prepared;
-    const conversion = await this.#convert(recipe, prepared);
     const { signal } = this.#context;
-    const common = { fp32, conversion, plan, threads: 1, ...(signal === undefined ? {} : { signal }) };
-    const times = await verify({ ...common, ...(feeds === undefined ? {} : { feeds }) });
+    const common = { threads: 1, ...(signal === undefined ? {} : { signal }) };
+    const { prepared, used: times } = await this.#settle(recipe, (conversion, { plan, model: fp32 }) =>
+      kernelTimes({ fp32, conversion, plan, ...common, ...(feeds === undefined ? {} : { feeds }) }),
+    );
     return new Map(
-      plan.layers.flatMap(({ name }) => {
+      prepared.plan.layers.flatMap(({ name }) => {
         const [int8, float] = [times.int8?.layers.get(name), times.fp32?.layers.get(name)];
         return int8 === undefined || float === undefined ? [] : [[name, { int8, fp32: float }] as const];
       }),
@@ -254,10 +256,15 @@ export class Trials {
     return feeds === undefined ? null : pairedRatios(first, second, feeds, rounds, this.#context.signal);
   }
 
-  async #convert(recipe: Recipe, prepared: Prepared): Promise<Conversion> {
+  /** Converts by the plan that a run of the recipe would come to. */
+  async #settle<T>(
+    recipe: Recipe,
+    use: (conversion: Conversion, prepared: Prepared) => Promise<T>,
+  ): Promise<Settled<Prepared, T>> {
     const { calibration } = recipe;
-    const { plan, backend } = prepared;
-    const needed = calibration !== undefined && needsCalibration(plan);
+    const prepared = await prepare(recipe, this.#job.baseDir, this.#quiet());
+    const { backend } = prepared;
+    const needed = calibration !== undefined && needsCalibration(prepared.plan);
     const dataset = needed
       ? await openDataset(calibration.data, prepared.inputs, {
           baseDir: this.#job.baseDir,
@@ -273,13 +280,19 @@ export class Trials {
         : await calibrateTrial(prepared, dataset, recipe, this.#outDir, this.#quiet());
     const { ranges } = rangesOf(prepared, stats);
     const corrected = calibration?.biasCorrection ?? backend.biasCorrection;
-    return convert(prepared.model, plan, {
-      ranges,
-      ...(corrected ? { means } : {}),
-      convention: backend.convention,
-      backend: backend.id,
-      source: path.basename(prepared.file),
-      version: VERSION,
+    const { signal } = this.#context;
+    return settle(prepared, {
+      convert: (plan) =>
+        convert(prepared.model, plan, {
+          ranges,
+          ...(corrected ? { means } : {}),
+          convention: backend.convention,
+          backend: backend.id,
+          source: path.basename(prepared.file),
+          version: VERSION,
+        }),
+      use: (conversion, plan) => use(conversion, { ...prepared, plan }),
+      ...(signal === undefined ? {} : { signal }),
     });
   }
 
@@ -377,15 +390,4 @@ function sharesOf(before: Uint8Array | null, after: Uint8Array | null): Differen
 function medianOf(values: Float64Array, indices: Int32Array): number {
   const chosen = Float64Array.from(indices, (index) => values[index]!).sort();
   return chosen[Math.floor(chosen.length / 2)] ?? NaN;
-}
-
-/** Percent of the multiply-adds that the plan runs in int8. */
-function quantizedShare({ plan, graph, tensors }: Prepared): number {
-  let [all, int8] = [0, 0];
-  for (const { node, quantize } of plan.layers) {
-    const macs = macsOf(node, graph, tensors);
-    all += macs;
-    if (quantize) int8 += macs;
-  }
-  return all === 0 ? 0 : (100 * int8) / all;
 }

@@ -184,7 +184,7 @@ class Tuner {
     const dataset = await openDataset(calibration.data, prepared.inputs, { ...options, samples });
     const { stats, means } = await calibrateTrial(prepared, dataset, recipe, this.#outDir, context);
     const corrected = calibration.biasCorrection ?? prepared.backend.biasCorrection;
-    const pair = pairOf(prepared, rangesOf(prepared, stats).ranges, corrected ? means : new Map());
+    const pair = await pairOf(prepared, rangesOf(prepared, stats).ranges, corrected ? means : new Map());
     const few = await openDataset(calibration.data, prepared.inputs, {
       ...options,
       samples: Math.min(samples, SWEEP_SAMPLES),

@@ -36,14 +36,24 @@ export interface VerifyOptions {
 
 /** @throws `runtime-rejected`, `custom-op`, `runtime-failed`, `cancelled` */
 export async function verify(options: VerifyOptions): Promise<Verification> {
-  const { fp32, conversion, plan, feeds, signal } = options;
+  const verdicts = await verdictsOf(options.plan, options.conversion);
+  throwIfCancelled(options.signal);
+  return { verdicts, ...(await kernelTimes(options)) };
+}
+
+/** @throws `runtime-rejected`, `custom-op` */
+export async function verdictsOf(plan: Plan, conversion: Conversion): Promise<Map<string, Verdict>> {
   const optimized = new Graph(await optimizedModel(conversion.model, 'extended'));
-  const verdicts = classify(plan, findKernels(plan, conversion, optimized));
-  throwIfCancelled(signal);
-  if (feeds === undefined) return { verdicts, int8: null, fp32: null };
+  return classify(plan, findKernels(plan, conversion, optimized));
+}
+
+/** @throws `runtime-rejected`, `custom-op`, `runtime-failed`, `cancelled` */
+export async function kernelTimes(options: VerifyOptions): Promise<Pick<Verification, 'int8' | 'fp32'>> {
+  const { fp32, conversion, feeds, signal } = options;
+  if (feeds === undefined) return { int8: null, fp32: null };
   const int8 = await profile(conversion.model, feeds, options);
   throwIfCancelled(signal);
-  return { verdicts, int8, fp32: await profile(fp32, feeds, options) };
+  return { int8, fp32: await profile(fp32, feeds, options) };
 }
 
 /** At level `all`, as the model is deployed. */
