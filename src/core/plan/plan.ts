@@ -181,7 +181,7 @@ function planWeight(
   const symmetric = own.symmetric ?? base.symmetric ?? backend.weights.symmetric;
   const granularity = own.granularity ?? base.granularity ?? backend.weights.granularity;
   const dims = graph.constant(tensor)?.dims ?? [];
-  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true || isStack(node, dims);
+  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true || isStack(layer, dims);
   const endangered = saturates && needsGuard(backend, layer) && type === 'int8' && !isDepthwise(node, dims);
   // The guard of pairs counts on zero points of 0; seven bits are safe with any.
   const reduceRange = own.reduceRange ?? base.reduceRange ?? (endangered && !symmetric);
@@ -210,11 +210,11 @@ export function channelAxis(axis: number | 'gemm' | 'last' | null, node: NodePro
 }
 
 /**
- * Several matrices: onnxruntime's products take one scale a column of a single matrix, or one for all
- * (matmul_integer_base.h, IsBQuantParamSupported).
+ * Several matrices: onnxruntime's products of integers take one scale a column of a single matrix, or one for all
+ * (matmul_integer_base.h, IsBQuantParamSupported). Dynamic layers multiply by the scales afterwards.
  */
-function isStack({ opType }: NodeProto, dims: readonly number[]): boolean {
-  return opType === 'MatMul' && dims.length > 2;
+function isStack({ node, mode }: Weighted, dims: readonly number[]): boolean {
+  return mode === 'static' && node.opType === 'MatMul' && dims.length > 2;
 }
 
 /**
