@@ -2,7 +2,8 @@
 
 import { graphOf, type OnnxModel } from '../../src/core/onnx/model';
 import type { Base, Subject } from '../../src/extension/layerView/subject';
-import type { ErrorMeasure, LayerReport, Report, Status, TensorReport } from '../../src/shared/report';
+import type { ErrorMeasure } from '../../src/shared/measured';
+import type { LayerReport, Report, Status, TensorReport } from '../../src/shared/report';
 import type { LayerVerdict, Verdict } from '../../src/shared/verdicts';
 import { noise } from './model';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ErrorMeasure, LayerReport } from '../shared/report';
+import type { ErrorMeasure } from '../shared/measured';
+import type { LayerReport } from '../shared/report';
 import { sortLayers } from '../shared/layerOrder';
 import { countStrip, layerTable, reasonLegend } from './layers';
 import { PLAIN } from './style';

@@ -2,10 +2,11 @@
 
 import { REASONS, type ReasonCode } from '../shared/reasons';
 import type { LayerReport, Report, Status } from '../shared/report';
-import { decibels, microseconds, percent, plural, printable } from '../shared/format';
+import { microseconds, percent, plural, printable } from '../shared/format';
 import { kernelName } from '../shared/reportText';
 import type { Paint, Style } from './style';
 import { table, type Column } from './table';
+import { measuredText } from '../shared/measured';
 
 export const STATUSES = ['quantized', 'float', 'fallback'] as const satisfies readonly Status[];
 
@@ -47,11 +48,11 @@ const COLUMNS: readonly Column<LayerReport>[] = [
       return kernel === null ? undefined : printable(kernel);
     },
   },
-  { title: 'local SQNR', align: 'right', value: ({ local }) => (local === null ? undefined : decibels(local.sqnr)) },
+  { title: 'local SQNR', align: 'right', value: ({ local }) => (local === null ? undefined : measuredText(local)) },
   {
     title: 'accumulated',
     align: 'right',
-    value: ({ accumulated }) => (accumulated === null ? undefined : decibels(accumulated.sqnr)),
+    value: ({ accumulated }) => (accumulated === null ? undefined : measuredText(accumulated)),
   },
   {
     title: 'clipped',

@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { checkGates, type GateResult } from '../shared/gates';
 import type { Report } from '../shared/report';
 import { bytes, decibels, percent, plural, printable, signed, sizeChange } from '../shared/format';
+import { comparedOf, shareText, worstOutput } from '../shared/measured';
 import { speedText } from '../shared/speed';
 import { countStrip, layerTable, reasonLegend } from './layers';
 import { commandLine, fileArgument } from './shell';
@@ -26,7 +27,7 @@ export function reportText(report: Report, { outDir, cwd, save }: Surroundings, 
     [
       ['layers', countStrip(report.counts, style)],
       ['accuracy', accuracyText(report)],
-      ['output', worstOutput(report)],
+      ['output', outputText(report)],
       ['size', sizeText(report)],
       ['speed', latencyText(report)],
       ['calibration', calibrationText(report)],
@@ -89,12 +90,14 @@ function accuracyText({ accuracy, maybeClasses = [] }: Report): string | undefin
   return parts.length === 0 ? undefined : `${parts.join(', ')}, ${of}`;
 }
 
-function worstOutput({ outputs }: Report): string | undefined {
-  const [worst] = outputs.toSorted((a, b) => (a.error.sqnr ?? Infinity) - (b.error.sqnr ?? Infinity));
+function outputText({ outputs }: Report): string | undefined {
+  const worst = worstOutput(outputs);
   if (worst === undefined) return undefined;
-  const { sqnr, cosine, worst: sample } = worst.error;
+  const error = comparedOf(worst.error);
+  if (error === null) return `nothing of ${printable(worst.name)} could be compared`;
+  const { sqnr, cosine, worst: sample } = error;
   const where = sqnr === null ? '' : `, worst sample ${printable(sample.sample)} ${decibels(sample.sqnr)}`;
-  return `${printable(worst.name)} ${decibels(sqnr)}, cosine ${cosine.toFixed(5)}${where}`;
+  return `${printable(worst.name)} ${decibels(sqnr)}, cosine ${cosine.toFixed(5)}${where}${shareText(error)}`;
 }
 
 function sizeText({ model, quantized }: Report): string | undefined {

@@ -3,8 +3,9 @@
  * first, since a narrow side bar cuts the end. Pure.
  */
 
-import { bytes, count, decibels, milliseconds, plural, signed, sizeChange } from '../shared/format';
+import { bytes, count, milliseconds, plural, signed, sizeChange } from '../shared/format';
 import type { LayerReport, Report, Status } from '../shared/report';
+import { measuredText, sqnrOf, worstOutput } from '../shared/measured';
 import { speedText, speedWords } from '../shared/speed';
 
 export type FigureKind = 'accuracy' | 'size' | 'speed' | 'layers' | 'worst';
@@ -25,9 +26,9 @@ export function accuracyFigure({ accuracy, outputs }: Report): Figure | undefine
   if (top1 !== null)
     return { kind: 'accuracy', name: 'Top-1', value: `${top1.fp32.toFixed(1)} → ${top1.int8.toFixed(1)} %` };
   if (agreement !== null) return { kind: 'accuracy', name: 'Same class', value: `${agreement.toFixed(1)} %` };
-  const worst = outputs.map(({ error }) => error.sqnr ?? Infinity).reduce((a, b) => Math.min(a, b), Infinity);
-  if (outputs.length === 0) return undefined;
-  return { kind: 'accuracy', name: 'Output SQNR', value: decibels(worst === Infinity ? null : worst) };
+  const worst = worstOutput(outputs);
+  if (worst === undefined) return undefined;
+  return { kind: 'accuracy', name: 'Output SQNR', value: measuredText(worst.error) };
 }
 
 function sizeFigure({ model, quantized }: Report): Figure | undefined {
@@ -76,7 +77,7 @@ export function figuresOf(report: Report): readonly Figure[] {
     { kind: 'layers', name: 'Layers', value: countsText(report.counts) },
     worst === undefined
       ? undefined
-      : { kind: 'worst', name: 'Worst layer', value: `${sqnrOf(worst)}, ${worst.name}`, layer: worst.name },
+      : { kind: 'worst', name: 'Worst layer', value: `${measuredText(worst.local)}, ${worst.name}`, layer: worst.name },
   ];
   return figures.filter((figure) => figure !== undefined);
 }
@@ -88,14 +89,9 @@ function pointsOf({ accuracy }: Report): number | undefined {
 
 /** The quantized layer with the largest error of its own; `undefined` where none has any. */
 export function worstLayer({ layers }: Report): LayerReport | undefined {
-  const withError = layers.filter(({ local }) => local !== null && local.sqnr !== null);
-  const [first, ...others] = withError;
-  if (first === undefined) return undefined;
-  return others.reduce((worst, layer) => (layer.local!.sqnr! < worst.local!.sqnr! ? layer : worst), first);
-}
-
-function sqnrOf({ local }: LayerReport): string {
-  return decibels(local?.sqnr ?? null);
+  const known = layers.map((layer) => ({ layer, sqnr: sqnrOf(layer.local) ?? Infinity }));
+  const least = known.reduce((smallest, { sqnr }) => Math.min(smallest, sqnr), Infinity);
+  return least === Infinity ? undefined : known.find(({ sqnr }) => sqnr === least)?.layer;
 }
 
 /** What a run is judged by, where there is room for one figure: `96.7 → 94.3 %`, `same class 98.5 %`; maybe empty. */
@@ -133,7 +129,7 @@ export function resultSentences(name: string, report: Report): string {
   const short = shortResult(report);
   return [
     `${name}: ${report.counts.quantized} of ${plural(total, 'layer')} in int8${short === '' ? '' : `, ${short}`}.`,
-    ...(worst === undefined ? [] : [`Worst layer: ${worst.name}, ${sqnrOf(worst)}.`]),
+    ...(worst === undefined ? [] : [`Worst layer: ${worst.name}, ${measuredText(worst.local)}.`]),
     ...(report.calibration?.synthetic === true ? ['The data were synthetic: errors say little about real data.'] : []),
   ].join(' ');
 }

@@ -12,7 +12,8 @@ import { MODES, TORCH_BACKENDS, TORCH_MODES } from '../shared/recipe';
 import { keysAt, lastKey, valuesAt } from './schema';
 import type { Span } from './recipeText';
 import { meaningOf, statusText } from './words';
-import { decibels, plural } from '../shared/format';
+import { plural } from '../shared/format';
+import { measuredText } from '../shared/measured';
 
 /** Numbers of the protocol (CompletionItemKind). */
 const KIND = { property: 10, value: 12, enumMember: 20, file: 17, folder: 19, layer: 7, pattern: 22 } as const;
@@ -166,7 +167,7 @@ function selectorItems({ model, report }: Facts): CompletionItem[] {
       const figures =
         layer === undefined
           ? ''
-          : `${statusText(layer)}${layer.local === null ? '' : `, ${decibels(layer.local.sqnr)}`}`;
+          : `${statusText(layer)}${layer.local === null ? '' : `, ${measuredText(layer.local)}`}`;
       return item(node.name, KIND.layer, node.op, figures);
     });
   const ops = countBy(nodes, ({ op }) => op).map(([op, count]) =>

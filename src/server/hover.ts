@@ -4,11 +4,12 @@ import type { LayerReport, Report } from '../shared/report';
 import { REASONS } from '../shared/reasons';
 import { VERDICT_SYMBOLS, type LayerVerdict } from '../shared/verdicts';
 import type { Analysis, Entry } from './analysis';
-import { decibels, percent, plural } from '../shared/format';
+import { percent, plural } from '../shared/format';
 import { isStale } from './findings/report';
 import { placeAt, spanOf, type Span } from './recipeText';
 import { keyInfo, kindOf, lastKey } from './schema';
 import { meaningOf, resultText, statusText } from './words';
+import { measuredText, sqnrOf } from '../shared/measured';
 
 export interface HoverText {
   readonly markdown: string;
@@ -92,13 +93,13 @@ function namesText({ matches = [] }: Entry): string[] {
 function layersOf({ matches = [] }: Entry, { layers }: Report): readonly LayerReport[] {
   const names = new Set(matches.map(({ name }) => name));
   const own = layers.filter(({ nodes }) => nodes.some((name) => names.has(name)));
-  return own.toSorted((a, b) => (a.local?.sqnr ?? Infinity) - (b.local?.sqnr ?? Infinity));
+  return own.toSorted((a, b) => (sqnrOf(a.local) ?? Infinity) - (sqnrOf(b.local) ?? Infinity));
 }
 
 /** @param verdict `null` where nobody has asked, `undefined` for a layer that has none */
 function rowText(layer: LayerReport, verdict: LayerVerdict | null | undefined): string {
-  const local = layer.local === null ? '–' : decibels(layer.local.sqnr);
-  const accumulated = layer.accumulated === null ? '–' : decibels(layer.accumulated.sqnr);
+  const local = measuredText(layer.local);
+  const accumulated = measuredText(layer.accumulated);
   const judged =
     verdict === null
       ? []

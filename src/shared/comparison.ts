@@ -1,6 +1,7 @@
 /** Two reports beside each other, layer by layer. Pure. */
 
-import type { ErrorMeasure, LayerReport, Report, Status } from './report';
+import { decibelsOf, type Decibels } from './measured';
+import type { LayerReport, Report, Status } from './report';
 
 /** What both runs measured of one thing; `null` where a run did not. */
 export interface Pair<T> {
@@ -11,7 +12,9 @@ export interface Pair<T> {
 export const LAYER_CHANGES = ['added', 'removed', 'status', 'error', 'none'] as const;
 export type LayerChange = (typeof LAYER_CHANGES)[number];
 
-/** Errors in dB; `Infinity` without any, so that a difference can be told. */
+export type Told = NonNullable<Decibels>;
+
+/** Errors in dB, or what there is instead. */
 export interface LayerComparison {
   readonly name: string;
   readonly op: string;
@@ -19,8 +22,8 @@ export interface LayerComparison {
   readonly change: LayerChange;
   readonly status: Pair<Status>;
   readonly kernel: Pair<string>;
-  readonly local: Pair<number>;
-  readonly accumulated: Pair<number>;
+  readonly local: Pair<Told>;
+  readonly accumulated: Pair<Told>;
   /** Microseconds of the int8 model. */
   readonly time: Pair<number>;
 }
@@ -28,7 +31,7 @@ export interface LayerComparison {
 export interface Comparison {
   /** Where the runs differ in what was asked for; figures of runs on other data or machines do not compare. */
   readonly differences: readonly { readonly what: string; readonly a: string; readonly b: string }[];
-  readonly outputs: readonly { readonly name: string; readonly sqnr: Pair<number> }[];
+  readonly outputs: readonly { readonly name: string; readonly sqnr: Pair<Told> }[];
   /** Percent, of int8. */
   readonly top1: Pair<number>;
   readonly agreement: Pair<number>;
@@ -63,10 +66,18 @@ export function compareReports(a: Report, b: Report): Comparison {
   };
 }
 
-/** Second minus first; `null` where one is missing, 0 where both are without error. */
-export function difference({ a, b }: Pair<number>): number | null {
-  if (a === null || b === null) return null;
-  return a === b ? 0 : b - a;
+/** Second minus first, infinite where one is without error; `null` where either tells none, 0 where both are alike. */
+export function difference({ a, b }: Pair<Told>): number | null {
+  if (a === null || b === null || a === 'incomparable' || b === 'incomparable') return null;
+  return a === b ? 0 : numberOf(b) - numberOf(a);
+}
+
+const numberOf = (value: number | 'exact'): number => (value === 'exact' ? Infinity : value);
+
+/** Whether an error is another than it was; that nothing can be compared any more is a change too. */
+function changed(pair: Pair<Told>): boolean {
+  const silent = [pair.a, pair.b].filter((value) => value === 'incomparable').length;
+  return silent === 1 ? pair.a !== null && pair.b !== null : Math.abs(difference(pair) ?? 0) > SAME_DB;
 }
 
 function byName(layers: readonly LayerReport[]): Map<string, LayerReport> {
@@ -87,18 +98,14 @@ function compareLayer(a: LayerReport | undefined, b: LayerReport | undefined): L
     if (a === undefined) return 'added';
     if (b === undefined) return 'removed';
     if (status.a !== status.b || kernel.a !== kernel.b) return 'status';
-    return [local, accumulated].some((error) => Math.abs(difference(error) ?? 0) > SAME_DB) ? 'error' : 'none';
+    return [local, accumulated].some(changed) ? 'error' : 'none';
   };
   return { name, op, change: changeOf(), status, kernel, local, accumulated, time: pair(({ time }) => time.int8) };
 }
 
-function decibelsOf(error: ErrorMeasure | null): number | null {
-  return error === null ? null : (error.sqnr ?? Infinity);
-}
-
 function outputsOf(a: Report, b: Report): Comparison['outputs'] {
   const names = new Set([...b.outputs, ...a.outputs].map(({ name }) => name));
-  const of = ({ outputs }: Report, name: string): number | null =>
+  const of = ({ outputs }: Report, name: string): Decibels =>
     decibelsOf(outputs.find((output) => output.name === name)?.error ?? null);
   return [...names].map((name) => ({ name, sqnr: { a: of(a, name), b: of(b, name) } }));
 }

@@ -66,6 +66,10 @@ export const ERROR_CODES = {
     exit: EXIT.badInput,
     hint: 'JavaScript data modules run code: pass `--trust`, or trust the workspace.',
   },
+  'not-comparable': {
+    exit: EXIT.badInput,
+    hint: 'Check the model and its inputs in fp32: NaN and infinities leave nothing to compare an int8 model with.',
+  },
   'preprocess-unknown': {
     exit: EXIT.badInput,
     hint: 'Name a preset (imagenet, caffe, tf, unit) or give the preprocess block.',

@@ -2,6 +2,7 @@
 
 import { changeKey, type Fix } from './fixes';
 import { layerFixes } from './layerFixes';
+import { comparedOf } from './measured';
 import type { Report } from './report';
 import { byBlame, suggestions, type Culprits } from './verdicts';
 
@@ -52,7 +53,10 @@ export function fixesToTry(
 function blamed({ layers }: Report, culprits: Culprits | undefined): string[] {
   if (culprits !== undefined) return culprits.layers.toSorted(byBlame).map(({ layer }) => layer);
   return layers
-    .flatMap(({ name, local }) => (typeof local?.sqnr === 'number' ? [{ name, sqnr: local.sqnr }] : []))
+    .flatMap(({ name, local }) => {
+      const sqnr = comparedOf(local)?.sqnr ?? null;
+      return sqnr === null ? [] : [{ name, sqnr }];
+    })
     .toSorted((a, b) => a.sqnr - b.sqnr)
     .map(({ name }) => name);
 }

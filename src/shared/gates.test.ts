@@ -18,6 +18,7 @@ function report(
   return {
     recipe: { model: 'm.onnx', ...(gates === undefined ? {} : { gates }) },
     outputs,
+    unmatched: [],
     accuracy,
   } as unknown as Report;
 }

@@ -1,6 +1,7 @@
 /** The gates of a recipe, held against a report: what makes a run in CI fail. */
 
 import { bytes, milliseconds, number3, plural, quotient } from './format';
+import { isIncomparable, outputWarnings, sqnrOf, worstOutput } from './measured';
 import type { Gates } from './recipe';
 import type { Report } from './report';
 
@@ -53,25 +54,33 @@ function accuracy(limit: number, report: Report): Outcome {
 
 function output(limit: number, report: Report): Outcome {
   if (report.outputs.length === 0) return unmeasured(limit, 'No output of the model was compared.');
-  const exact = { name: '', sqnr: Infinity };
-  const worst = report.outputs
-    .map(({ name, error }) => ({ name, sqnr: error.sqnr ?? Infinity }))
-    .reduce((a, b) => (b.sqnr < a.sqnr ? b : a), exact);
-  if (worst.sqnr === Infinity) {
+  const silent = report.outputs.find(({ error }) => isIncomparable(error));
+  if (silent !== undefined) return unmeasured(limit, outputWarnings([silent]).join(' '));
+  const missing = report.unmatched.find(({ tensor }) => report.model.outputs.some(({ name }) => name === tensor));
+  if (missing !== undefined) return unmeasured(limit, `Output "${missing.tensor}" was not compared: ${missing.why}.`);
+  const worst = worstOutput(report.outputs);
+  const sqnr = sqnrOf(worst?.error) ?? Infinity;
+  if (worst === undefined || sqnr === Infinity) {
     return { limit, measured: null, passed: true, message: 'No output has any error.' };
   }
-  const message = `Output "${worst.name}" has ${worst.sqnr.toFixed(1)} dB; the gate asks for ${limit} dB.`;
-  return { limit, measured: worst.sqnr, passed: worst.sqnr >= limit, message };
+  const message = `Output "${worst.name}" has ${sqnr.toFixed(1)} dB; the gate asks for ${limit} dB.`;
+  return { limit, measured: sqnr, passed: sqnr >= limit, message };
 }
 
 function layersBelow({ sqnr, layers: limit = 0 }: NonNullable<Gates['max-layers-below']>, report: Report): Outcome {
-  const compared = report.layers.flatMap(({ name, local }) =>
-    local === null ? [] : [{ name, sqnr: local.sqnr ?? Infinity }],
-  );
-  if (compared.length === 0) return unmeasured(limit, 'No layer was compared with fp32.');
+  const compared = report.layers.flatMap(({ name, local }) => {
+    const own = sqnrOf(local);
+    return own === undefined ? [] : [{ name, sqnr: own }];
+  });
+  const silent = report.layers.filter(({ local }) => isIncomparable(local)).length;
+  if (compared.length === 0)
+    return unmeasured(
+      limit,
+      silent === 0 ? 'No layer was compared with fp32.' : 'Nothing could be compared in any layer: no finite value.',
+    );
   const below = compared.filter((layer) => layer.sqnr < sqnr).toSorted((a, b) => a.sqnr - b.sqnr);
   const names = below.map((layer) => `${layer.name} ${layer.sqnr.toFixed(1)} dB`);
-  const message = `${plural(below.length, 'layer')} below ${sqnr} dB${listed(names)}; the gate allows ${limit}.`;
+  const message = `${plural(below.length, 'layer')} below ${sqnr} dB${listed(names)}${silent === 0 ? '' : `, ${silent} not comparable`}; the gate allows ${limit}.`;
   return { limit, measured: below.length, passed: below.length <= limit, message };
 }
 

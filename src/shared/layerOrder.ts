@@ -1,6 +1,7 @@
 /** In which order layers are told. Pure. */
 
 import type { LayerReport } from './report';
+import { sqnrOf } from './measured';
 
 export const SORTS = ['order', 'sqnr', 'time'] as const;
 export type Sort = (typeof SORTS)[number];
@@ -9,7 +10,10 @@ export type Sort = (typeof SORTS)[number];
 const SORT_KEYS: Readonly<Record<Sort, ((layer: LayerReport) => number) | undefined>> = {
   order: undefined,
   // The layer's own error, not what it inherits; the lowest first. No error at all is the best there is.
-  sqnr: ({ local }) => (local === null ? -Infinity : local.sqnr === null ? -Number.MAX_VALUE : -local.sqnr),
+  sqnr: ({ local }) => {
+    const own = sqnrOf(local);
+    return own === undefined ? -Infinity : Math.max(-Number.MAX_VALUE, -own);
+  },
   time: ({ time }) => time.int8 ?? -Infinity,
 };
 

@@ -1,6 +1,6 @@
 /** The layers of a report that a person should look at, and how they are told of, in whichever file. Pure. */
 
-import { decibels } from './format';
+import { measuredText, sqnrOf as errorOf } from './measured';
 import { REASONS } from './reasons';
 import type { LayerReport, Report } from './report';
 
@@ -15,8 +15,7 @@ export function worstLayers({ layers }: Report, threshold: number): readonly Lay
 
 /** The error that the layer makes itself; where that was not measured, what has gathered. */
 function sqnrOf({ local, accumulated }: LayerReport): number {
-  const measure = local ?? accumulated;
-  return measure?.sqnr ?? Infinity;
+  return errorOf(local ?? accumulated) ?? Infinity;
 }
 
 function costOf({ macs, time }: LayerReport): number {
@@ -33,14 +32,13 @@ export function layerSentence(layer: LayerReport, threshold: number): string {
 }
 
 function sqnrText({ local, accumulated }: LayerReport, threshold: number): string {
-  const gathered = accumulated === null ? '' : `, ${decibels(accumulated.sqnr)} accumulated`;
+  const gathered = accumulated === null ? '' : `, ${measuredText(accumulated)} accumulated`;
   return local === null
-    ? `has ${decibels(accumulated?.sqnr ?? null)} accumulated SQNR, below ${threshold} dB.`
-    : `has ${decibels(local.sqnr)} SQNR of its own${gathered}: below ${threshold} dB.`;
+    ? `has ${measuredText(accumulated)} accumulated SQNR, below ${threshold} dB.`
+    : `has ${measuredText(local)} SQNR of its own${gathered}: below ${threshold} dB.`;
 }
 
 /** The figure of {@link layerSentence} alone: `12.1 dB`, `in float`. */
 export function layerFigure(layer: LayerReport): string {
-  const sqnr = sqnrOf(layer);
-  return layer.status === 'fallback' ? 'in float' : decibels(sqnr === Infinity ? null : sqnr);
+  return layer.status === 'fallback' ? 'in float' : measuredText(layer.local ?? layer.accumulated);
 }

@@ -3,28 +3,19 @@
  * gates read this; nothing is computed twice.
  */
 
+import type { Measured } from './measured';
 import type { BackendId, Format, Mode, ObserverId, Recipe, TorchMode } from './recipe';
 import type { ReasonCode } from './reasons';
 import type { Stage } from './progress';
 import type { Timed } from './speed';
 
 /** Raised whenever a reader of the former version would misread a report; a new field is optional instead. */
-export const REPORT_VERSION = 1;
+export const REPORT_VERSION = 2;
+/** Those that are read: what an older one says means the same. */
+export const REPORT_VERSIONS = [1, REPORT_VERSION] as const;
 
 /** `quantized`: the runtime runs it in int8. `float`: on purpose. `fallback`: was to be int8 but is not. */
 export type Status = 'quantized' | 'float' | 'fallback';
-
-/**
- * Error of one tensor against fp32, pooled over all samples.
- * `sqnr` = 10·log10(Σx² / Σ(x−y)²) in dB; `null` means no error at all (infinite dB).
- */
-export interface ErrorMeasure {
-  readonly sqnr: number | null;
-  /** Σxy / √(Σx²·Σy²) over all samples. */
-  readonly cosine: number;
-  /** The sample with the lowest SQNR of its own. */
-  readonly worst: { readonly sample: string; readonly sqnr: number | null };
-}
 
 export interface QuantParams {
   readonly type: string;
@@ -80,9 +71,9 @@ export interface LayerReport {
   /** Multiply-adds of one inference; 0 for operators without. */
   readonly macs: number;
   /** The layer alone quantized, fed fp32 inputs; `null` where it is not quantized. */
-  readonly local: ErrorMeasure | null;
+  readonly local: Measured | null;
   /** fp32 model against the int8 model at the layer's output. */
-  readonly accumulated: ErrorMeasure | null;
+  readonly accumulated: Measured | null;
   /** Share of pair sums that the target's kernel clips (u8×s8 in 16 bits); `null` where it clips none by design. */
   readonly saturation: number | null;
   readonly tensors: readonly TensorReport[];
@@ -116,7 +107,7 @@ export interface AccuracyReport {
   /** Percent; `null` without labels. */
   readonly top1: { readonly fp32: number; readonly int8: number } | null;
   readonly top5: { readonly fp32: number; readonly int8: number } | null;
-  /** Percent of samples whose top-1 class is the same in both models; `null` where no output is a classification. */
+  /** Percent of samples whose top-1 class is the same in both models; `null` where no sample has classes in fp32. */
   readonly agreement: number | null;
 }
 
@@ -140,7 +131,7 @@ export interface LatencyReport extends Timed {
 }
 
 export interface Report {
-  readonly version: typeof REPORT_VERSION;
+  readonly version: (typeof REPORT_VERSIONS)[number];
   readonly tool: string;
   readonly created: string;
   readonly framework: 'onnx' | 'torch';
@@ -205,7 +196,7 @@ export interface Report {
   } | null;
   readonly layers: readonly LayerReport[];
   readonly counts: Readonly<Record<Status, number>>;
-  readonly outputs: readonly { readonly name: string; readonly error: ErrorMeasure }[];
+  readonly outputs: readonly { readonly name: string; readonly error: Measured }[];
   readonly accuracy: AccuracyReport | null;
   /** Where nothing says that there are classes: outputs that have the shape of their scores. */
   readonly maybeClasses?: readonly string[];

@@ -1,5 +1,5 @@
 import { QuantscopeError, toQuantscopeError } from './errors';
-import { REPORT_VERSION, type LayerReport, type Report, type Status } from './report';
+import { REPORT_VERSIONS, type LayerReport, type Report, type Status } from './report';
 
 const STATUSES: ReadonlySet<unknown> = new Set<Status>(['quantized', 'float', 'fallback']);
 
@@ -18,9 +18,12 @@ export function parseReport(text: string, name: string): Report {
   if (!isObject(value) || !Array.isArray(value['layers'])) {
     throw new QuantscopeError('report-invalid', `${name} is no report.`);
   }
-  if (value['version'] !== REPORT_VERSION) {
+  if (!(REPORT_VERSIONS as readonly unknown[]).includes(value['version'])) {
     const found = JSON.stringify(value['version']);
-    throw new QuantscopeError('report-invalid', `${name} has version ${found}; this program reads ${REPORT_VERSION}.`);
+    throw new QuantscopeError(
+      'report-invalid',
+      `${name} has version ${found}; this program reads ${REPORT_VERSIONS.join(' and ')}.`,
+    );
   }
   const odd = value['layers'].findIndex((layer) => !isObject(layer) || !STATUSES.has(layer['status']));
   if (odd >= 0) throw new QuantscopeError('report-invalid', `${name} is damaged: its layer ${odd} has no status.`);

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import type { FixKind } from './fixes';
 import { OBSERVERS } from './recipe';
 import type { ReasonCode } from './reasons';
-import type { ErrorMeasure, LayerReport, RangeChoice, Report, TensorReport } from './report';
+import type { ErrorMeasure } from './measured';
+import type { LayerReport, RangeChoice, Report, TensorReport } from './report';
 import { suggestFixes, suggestRecipeFixes } from './suggest';
 
 const measure = (sqnr: number | null): ErrorMeasure => ({ sqnr, cosine: 1, worst: { sample: 's', sqnr } });

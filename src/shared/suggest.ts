@@ -8,6 +8,7 @@ import { plural } from './format';
 import type { BackendId, LayerOverride } from './recipe';
 import { PERCENTILES, weightOverride, type ObserverId } from './recipeValues';
 import type { LayerReport, Report, TensorReport } from './report';
+import { comparedOf, sqnrOf } from './measured';
 
 /**
  * Fixes for a layer of a report, the one to try first first; empty where there is nothing to do. Exactly one
@@ -110,10 +111,10 @@ const ALIKE = 3;
 
 /** Where others of the same operator or scope are as bad, all of them at once. */
 function excludeAlike(report: Report, layer: LayerReport): Suggestion[] {
-  const limit = (layer.local?.sqnr ?? Infinity) + ALIKE;
+  const limit = (sqnrOf(layer.local) ?? Infinity) + ALIKE;
   const quantized = report.layers.filter(({ status }) => status === 'quantized');
   const group = (kind: FixKind, select: string, what: string, members: readonly LayerReport[]): Suggestion[] => {
-    const bad = members.filter(({ local }) => local !== null && (local.sqnr ?? Infinity) <= limit);
+    const bad = members.filter(({ local }) => (sqnrOf(local) ?? NaN) <= limit);
     if (bad.length < 2 || macsShare(report, members) > MOST) return [];
     const why = `${bad.length} of ${members.length} layers up to ${limit.toFixed(1)} dB`;
     const detail = `${bad.length} of its ${members.length} int8 layers are as bad or worse. ${cost(report, members)}`;
@@ -370,7 +371,7 @@ function mayMatch(select: string, { name, op, scope }: LayerReport): boolean {
 // --- Words ----------------------------------------------------------------------------------------------------------
 
 function because({ local }: LayerReport): string {
-  const sqnr = local?.sqnr ?? null;
+  const sqnr = comparedOf(local)?.sqnr ?? null;
   return sqnr === null ? 'no error measured' : `${sqnr.toFixed(1)} dB`;
 }
 

@@ -3,6 +3,7 @@
  * microseconds, errors decibels of SQNR.
  */
 
+import type { Decibels } from './measured';
 import type { CauseKind } from './causes';
 import type { Timing } from './findings';
 import type { FixKind } from './fixes';
@@ -15,7 +16,6 @@ import type { SlowCause } from './slowness';
 import type { ErrorSplit, SweepCost, Verdict } from './verdicts';
 
 /** `exact`: no error at all, infinite dB, which JSON cannot say. `null`: not measured. */
-export type Decibels = number | 'exact' | null;
 
 /** Figures of one run as a whole. */
 export interface RunFacts {

@@ -2,6 +2,7 @@
 
 import type { LayerReport } from '../shared/report';
 import type { Settings } from './settings';
+import { measuredText, sqnrOf } from '../shared/measured';
 
 /** A sound int8 layer has 20 dB and more; what a faulty kernel computes has hardly to do with its input. */
 const BROKEN_DB = 20;
@@ -63,10 +64,10 @@ const FAULTS: readonly Fault[] = [
 export function faultWarnings(layers: readonly LayerReport[], settings: Settings, saturates: boolean): string[] {
   return FAULTS.flatMap(({ below, matches, what, fix }) => {
     const found = layers.filter(
-      (layer) => (layer.local?.sqnr ?? Infinity) < below && matches(layer, settings, saturates),
+      (layer) => (sqnrOf(layer.local) ?? Infinity) < below && matches(layer, settings, saturates),
     );
     if (found.length === 0) return [];
-    const names = found.slice(0, 3).map(({ name, local }) => `${name} (${local!.sqnr!.toFixed(1)} dB)`);
+    const names = found.slice(0, 3).map(({ name, local }) => `${name} (${measuredText(local)})`);
     const more = found.length > 3 ? ` and ${found.length - 3} more` : '';
     return [`${names.join(', ')}${more}: ${what}. ${fix(found)}`];
   });

@@ -7,6 +7,7 @@ import type { Recipe } from '../shared/recipe';
 import type { Report } from '../shared/report';
 import { suggestRecipeFixes } from '../shared/suggest';
 import { quantizeTorch } from './quantize';
+import { comparedOf } from '../shared/measured';
 
 const { python, reason } = torchPython();
 
@@ -43,7 +44,7 @@ describe('kernels on real data', { skip: reason }, () => {
       );
       assert.deepEqual(backends, ['fbgemm']);
       const fixed = await quantize('loud', { backend: 'fbgemm' });
-      assert.ok(fixed.layers[0]!.local!.sqnr! > broken.layers[0]!.local!.sqnr! + 10);
+      assert.ok(comparedOf(fixed.layers[0]!.local)!.sqnr! > comparedOf(broken.layers[0]!.local)!.sqnr! + 10);
       assert.deepEqual(fixed.warnings, []);
     } finally {
       delete process.env['ONEDNN_MAX_CPU_ISA'];
@@ -79,7 +80,7 @@ print(*sorted(set(__import__("re").findall(r"quantized::\\w+", graph))))`;
 
   test('what is read again after it was written over is compared as it is read, and told where int8 reads otherwise', async () => {
     const isTrue = (report: Report): void => {
-      const { sqnr } = report.outputs[0]!.error;
+      const { sqnr } = comparedOf(report.outputs[0]!.error)!;
       const code = `
 import numpy as np, torch, modes
 torch.backends.quantized.engine = "fbgemm"
@@ -96,7 +97,7 @@ print(10 * np.log10(sum(float((a * a).sum()) for a, _ in pairs) / sum(float(((a 
     isTrue(int8);
     assert.deepEqual(int8.warnings, []);
     for (const { name, local } of int8.layers)
-      if (local !== null) assert.ok(local.sqnr! > 25, `${name}: ${local.sqnr} dB`);
+      if (local !== null) assert.ok(comparedOf(local)!.sqnr! > 25, `${name}: ${comparedOf(local)!.sqnr} dB`);
     // In float the clip writes over a copy of what the convolution gave, which the sum then reads unclipped.
     const kept = await quantize('rewritten', { layers: [{ select: 'clip', quantize: false }] });
     isTrue(kept);

@@ -7,6 +7,7 @@ import { folder, IMAGES, python, quantize, reason, reproduces, statusOf } from '
 import type { Recipe } from '../shared/recipe';
 import type { Report } from '../shared/report';
 import { quantizeTorch } from './quantize';
+import { comparedOf } from '../shared/measured';
 
 const load = (model: string, torch: { readonly weights?: string } = {}): Promise<Report> => {
   const recipe = { framework: 'torch', model, backend: 'fbgemm', calibration: { data: 'images.npy' } } as const;
@@ -74,7 +75,7 @@ def build():
     const outDir = path.join(folder, 'two.out');
     const report = await quantizeTorch({ recipe, baseDir: folder, outDir }, { trusted: true, threads: 1 });
     assert.equal(report.counts.quantized, 4);
-    assert.ok((report.outputs[0]?.error.sqnr ?? 0) > 25);
+    assert.ok((comparedOf(report.outputs[0]?.error)!.sqnr ?? 0) > 25);
     const wrong = { ...recipe, torch: { python } };
     await assert.rejects(quantizeTorch({ recipe: wrong, baseDir: folder, outDir }, { trusted: true }), {
       code: 'recipe-invalid',

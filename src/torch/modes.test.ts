@@ -14,6 +14,7 @@ import {
 } from '../../test/helpers/torchModes';
 import type { Recipe } from '../shared/recipe';
 import { quantizeTorch } from './quantize';
+import { comparedOf } from '../shared/measured';
 
 describe('dynamic', { skip: reason }, () => {
   test('LSTM, GRU and Linear as quantize_dynamic makes them, the rest in float', async () => {
@@ -26,7 +27,7 @@ describe('dynamic', { skip: reason }, () => {
     const norm = report.layers.find(({ name }) => name === 'norm');
     assert.deepEqual([norm?.status, norm?.reason], ['float', 'mode-skips-op']);
     for (const name of ['lstm', ...(hasGru ? ['gru'] : []), 'head']) {
-      const sqnr = report.layers.find((layer) => layer.name === name)?.local?.sqnr ?? 0;
+      const sqnr = comparedOf(report.layers.find((layer) => layer.name === name)?.local)?.sqnr ?? 0;
       assert.ok(sqnr > 20, `${name}: ${sqnr} dB`);
     }
     const byHand = `q = torch.ao.quantization.quantize_dynamic(modes.tagger(), {nn.Linear, nn.LSTM${hasGru ? ', nn.GRU' : ''}})`;
@@ -49,7 +50,7 @@ describe('eager', { skip: reason }, () => {
     for (const name of ['conv1', 'conv2', 'fc']) {
       const layer = report.layers.find((found) => found.name === name);
       assert.equal(layer?.status, 'quantized', name);
-      assert.ok((layer.local?.sqnr ?? 0) > 20, `${name}: ${layer.local?.sqnr} dB`);
+      assert.ok((comparedOf(layer.local)?.sqnr ?? 0) > 20, `${name}: ${comparedOf(layer.local)?.sqnr} dB`);
     }
     const byHand = `
 from torch.ao.quantization import convert, get_default_qconfig_mapping, prepare
@@ -151,7 +152,7 @@ q = convert_jit(q)`;
       ['quantized', 'quantized', 'fallback'],
     );
     assert.match(report.warnings.join(), /quantize_jit.*but not the error of each/u);
-    assert.ok((report.outputs[0]?.error.sqnr ?? 0) > 10);
+    assert.ok((comparedOf(report.outputs[0]?.error)!.sqnr ?? 0) > 10);
     assert.ok(reproduces(report, IMAGES));
     const layers = [{ select: 'conv2d', quantize: false }];
     const refused = quantizeTorch({ ...job, recipe: { ...job.recipe, layers } }, { trusted: true });

@@ -94,11 +94,15 @@ export const floatExportedSchema = exportedSchema.extend({
 });
 export type FloatExported = z.infer<typeof floatExportedSchema>;
 
-const error = z.object({
-  sqnr: ratio,
-  cosine: z.number(),
-  worst: z.object({ sample: z.string(), sqnr: ratio }),
-});
+const error = z.union([
+  z.object({ incomparable: z.enum(['empty', 'not-finite']) }),
+  z.object({
+    sqnr: ratio,
+    cosine: z.number(),
+    worst: z.object({ sample: z.string(), sqnr: ratio }),
+    share: z.number().exactOptional(),
+  }),
+]);
 const span = z.object({ min: z.number(), max: z.number() });
 const quantization = z.object({
   type: z.string(),

@@ -7,6 +7,7 @@ import type { Recipe } from '../shared/recipe';
 import type { Report } from '../shared/report';
 import { runPython, sameBits, sampleRecipe, torchFolder, torchPython } from '../../test/helpers/torch';
 import { quantizeTorch } from './quantize';
+import { comparedOf } from '../shared/measured';
 
 const { python, reason } = torchPython();
 const TRUSTED = { trusted: true, threads: 1 } as const;
@@ -23,7 +24,7 @@ after(() => {
 const quantize = (recipe: Recipe, outDir: string): Promise<Report> =>
   quantizeTorch({ recipe, baseDir: folder, outDir: path.join(folder, outDir) }, TRUSTED);
 
-const outputSqnr = ({ outputs }: Report): number => outputs[0]?.error.sqnr ?? 0;
+const outputSqnr = ({ outputs }: Report): number => comparedOf(outputs[0]?.error)!.sqnr ?? 0;
 
 /** One of 300 images is a third of a point: two may go wrong, the third would be the last. */
 function assertWithinAPoint({ accuracy }: Report): void {

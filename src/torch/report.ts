@@ -7,6 +7,7 @@ import { countByStatus } from '../core/pipeline/report';
 import { samplesRead, skippedWarnings } from '../core/pipeline/skipped';
 import { baseOf } from '../core/reportFile';
 import { TOOL } from '../core/version';
+import { comparedOf, outputWarnings } from '../shared/measured';
 import { REASONS, type ReasonCode } from '../shared/reasons';
 import {
   REPORT_VERSION,
@@ -57,6 +58,7 @@ export interface Parts {
 export function makeReport(parts: Parts): Report {
   const { job, settings, check, files, loaded, prepared, analyzed, data } = parts;
   const layers = analyzed.layers.map((layer) => withTwin(layerReport(layer), loaded.twins));
+  const outputs = analyzed.outputs.map(({ index, error }) => ({ name: outputName(index), error }));
   return {
     version: REPORT_VERSION,
     tool: TOOL,
@@ -89,18 +91,19 @@ export function makeReport(parts: Parts): Report {
     },
     layers,
     counts: countByStatus(layers),
-    outputs: analyzed.outputs.map(({ index, error }) => ({ name: outputName(index), error })),
+    outputs,
     accuracy: parts.accuracy,
     ...(parts.maybeClasses.length === 0 ? {} : { maybeClasses: parts.maybeClasses }),
     latency: parts.latency,
     unmatched: [],
-    matched: layers.filter(({ accumulated }) => accumulated !== null).length,
+    matched: layers.filter(({ accumulated }) => comparedOf(accumulated) !== null).length,
     seconds: parts.seconds,
     warnings: [
       ...parts.warnings,
       ...(data.judged === data.calibration ? [] : skippedWarnings(data.judged.skipped)),
       ...scriptWarnings(loaded),
       ...leakWarnings(layers, parts.overrides),
+      ...outputWarnings(outputs),
       ...staleWarnings(analyzed),
       ...loweringWarnings(parts.analyzed.lowered, saturates(parts)),
       ...(settings.mode === 'pt2e' ? [] : faultWarnings(layers, settings, saturates(parts))),

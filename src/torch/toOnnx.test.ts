@@ -10,6 +10,7 @@ import { makeTensor } from '../core/tensor';
 import type { OnnxExport } from '../shared/onnxExport';
 import type { Recipe } from '../shared/recipe';
 import { exportOnnx } from './toOnnx';
+import { comparedOf } from '../shared/measured';
 
 const COUNT = 12;
 const SHAPE = [COUNT, 3, 16, 16];
@@ -74,7 +75,7 @@ with torch.no_grad():
       const report = await quantize({ recipe, baseDir: folder }, { threads: 1 });
       assert.equal(report.framework, 'onnx');
       assert.ok(report.counts.quantized >= 2);
-      assert.ok((report.outputs[0]?.error.sqnr ?? 0) > 20);
+      assert.ok((comparedOf(report.outputs[0]?.error)!.sqnr ?? 0) > 20);
     });
 
     test('a branch is fixed to the way of the first sample, which is said with its line', async () => {

@@ -21,6 +21,7 @@ import { askToLoad } from './prepare';
 import { floatExportedSchema, type Check, type FloatExported } from './protocol';
 import { outputsOf, VERIFIED_SAMPLES } from './verify';
 import type { TorchWorker } from './worker';
+import { comparedOf } from '../shared/measured';
 
 /** Rounding alone leaves more than 100 dB. */
 const AGREEMENT = 60;
@@ -143,14 +144,16 @@ async function agreementOf(
       );
       samples += 1;
     }
-    return { sqnr: errors.result()?.sqnr ?? null, samples };
+    const error = comparedOf(errors.result());
+    return error === null ? { sqnr: null, samples: 0 } : { sqnr: error.sqnr, samples };
   } finally {
     await session.close();
   }
 }
 
 function agreementWarnings({ sqnr, samples }: Agreement): string[] {
-  if (samples === 0) return ['The model gives no tensor, so whether the exported one agrees was not measured.'];
+  if (samples === 0)
+    return ['The model gives no tensor with finite values, so whether the exported one agrees was not measured.'];
   if (sqnr === null || sqnr >= AGREEMENT) return [];
   return [
     `The exported model agrees with PyTorch by ${decibels(sqnr)} alone, where rounding leaves more than 100 dB: it computes something else.`,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { IMAGES, equalsByHand, quantize, reason, reproduces, statusOf } from '../../test/helpers/torchModes';
+import { comparedOf } from '../shared/measured';
 
 describe('quantization-aware training', { skip: reason }, () => {
   test('distillation keeps the best state, and ends early where nothing improves', async () => {
@@ -25,7 +26,7 @@ describe('quantization-aware training', { skip: reason }, () => {
       (line) => lines.push(line),
     );
     assert.equal(lines.filter((line) => line.startsWith('training, pass')).length, 6, lines.join('\n'));
-    assert.ok((ruined.outputs[0]?.error.sqnr ?? 0) > 20);
+    assert.ok((comparedOf(ruined.outputs[0]?.error)!.sqnr ?? 0) > 20);
   });
 
   test("the user's own function trains", async () => {
@@ -58,7 +59,7 @@ q = convert_fx(q.eval()).eval()`;
     const [before, after] = [
       await quantize('plain', 'static', 'images.npy', { calibration }),
       await quantize('plain', 'qat', 'images.npy', { calibration }),
-    ].map(({ outputs }) => outputs[0]!.error.sqnr!);
+    ].map(({ outputs }) => comparedOf(outputs[0]!.error)!.sqnr!);
     assert.ok(after! > before! - 0.5, `${before} dB, trained ${after} dB`);
   });
 });

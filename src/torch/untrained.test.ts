@@ -4,6 +4,7 @@ import * as path from 'node:path';
 import { describe, test } from 'node:test';
 import { floatArray, npyBytes } from '../../test/helpers/torch';
 import { folder, quantize, reason } from '../../test/helpers/torchModes';
+import { comparedOf } from '../shared/measured';
 
 const WORSE = 'Training made the int8 model worse than calibration alone: ';
 
@@ -20,8 +21,14 @@ describe('a training beside calibration alone', { skip: reason }, () => {
       /the outputs have (\S+) dB trained, (\S+) dB without\. Use `mode: static`/.exec(told) ?? [];
     assert.ok(Number(before) > Number(after) + 3, trained.warnings.join('\n'));
     const alone = await quantize('plain', 'static', 'rising.npy', { calibration });
-    assert.ok(Math.abs(alone.outputs[0]!.error.sqnr! - Number(before)) < 0.06, `${alone.outputs[0]?.error.sqnr} dB`);
-    assert.ok(Math.abs(trained.outputs[0]!.error.sqnr! - Number(after)) < 0.06, `${trained.outputs[0]?.error.sqnr} dB`);
+    assert.ok(
+      Math.abs(comparedOf(alone.outputs[0]!.error)!.sqnr! - Number(before)) < 0.06,
+      `${comparedOf(alone.outputs[0]?.error)!.sqnr} dB`,
+    );
+    assert.ok(
+      Math.abs(comparedOf(trained.outputs[0]!.error)!.sqnr! - Number(after)) < 0.06,
+      `${comparedOf(trained.outputs[0]?.error)!.sqnr} dB`,
+    );
   });
 
   test("a function of the user's is judged by top-1, and needs labels for that", async () => {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Dataset } from '../core/data/types';
 import type { JobContext } from '../core/pipeline/types';
 import { decibels, percent } from '../shared/format';
+import { comparedOf } from '../shared/measured';
 import type { Recipe } from '../shared/recipe';
 import type { AccuracyReport } from '../shared/report';
 import type { RecipeData } from './data';
@@ -69,7 +70,7 @@ function adviceOf({ calibration }: Recipe): string {
 }
 
 function worseOutputs(trained: OutputErrors, untrained: OutputErrors): string | undefined {
-  const [after, before] = [trained[0]?.error.sqnr, untrained[0]?.error.sqnr];
+  const [after, before] = [comparedOf(trained[0]?.error)?.sqnr, comparedOf(untrained[0]?.error)?.sqnr];
   if (after === undefined || before === undefined) return undefined;
   if ((before ?? Infinity) - (after ?? Infinity) < NOTEWORTHY_DB || after === null) return undefined;
   return `the outputs have ${decibels(after)} trained, ${decibels(before)} without`;

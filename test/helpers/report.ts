@@ -1,6 +1,7 @@
 /** A report for tests: three layers, one of them bad, one that fell back. */
 
-import type { ErrorMeasure, LayerReport, Report } from '../../src/shared/report';
+import type { ErrorMeasure } from '../../src/shared/measured';
+import { REPORT_VERSION, type LayerReport, type Report } from '../../src/shared/report';
 
 export function measure(sqnr: number | null): ErrorMeasure {
   return { sqnr, cosine: 1, worst: { sample: 's', sqnr } };
@@ -26,7 +27,13 @@ export function layer(name: string, changes: Partial<LayerReport> = {}): LayerRe
 
 export function reportOf(changes: Partial<Report> = {}): Report {
   return {
-    ...{ version: 1, tool: 't', created: '2026-01-01T00:00:00.000Z', framework: 'onnx', recipe: { model: 'net.onnx' } },
+    ...{
+      version: REPORT_VERSION,
+      tool: 't',
+      created: '2026-01-01T00:00:00.000Z',
+      framework: 'onnx',
+      recipe: { model: 'net.onnx' },
+    },
     model: { path: '/net.onnx', sha256: '', bytes: 4000, opset: 13, producer: '', inputs: [], outputs: [] },
     quantized: { path: '/net.int8.onnx', bytes: 1000, opset: 13 },
     ...{ backend: 'ort-cpu', mode: 'static', format: 'qdq', normalization: [], unmatched: [], matched: 0 },

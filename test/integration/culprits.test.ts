@@ -8,6 +8,7 @@ import { findCulprits } from '../../src/core/pipeline/culprits';
 import { quantize } from '../../src/core/pipeline/quantize';
 import type { Preprocess } from '../../src/shared/recipe';
 import { IMAGE_MODELS, inData, missing, SAMPLES, temporaryFolder } from './support';
+import { comparedOf } from '../../src/shared/measured';
 
 /** The layer and its parts are measured in two sessions, which may add in another order. */
 const TOLERANCE = 0.02;
@@ -45,8 +46,8 @@ describe('the kinds of error of a layer', () => {
       assert.ok(existsSync(path.join(outDir, 'culprits.json')));
       let [most, compared] = [0, 0];
       for (const { layer, split } of layers) {
-        const local = report.layers.find((row) => row.name === layer)?.local;
-        if (split === null || local === null || local === undefined) continue;
+        const local = comparedOf(report.layers.find((row) => row.name === layer)?.local);
+        if (split === null || local === null) continue;
         const shares = Object.values(split.shares).reduce((sum, share) => sum + share, 0);
         assert.ok(split.power === 0 || Math.abs(shares - 1) < 1e-6, `${layer}: the shares sum to ${shares}`);
         const power = local.sqnr === null ? 0 : 10 ** (-local.sqnr / 10);

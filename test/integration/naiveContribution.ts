@@ -16,6 +16,7 @@ import type { Plan, PlannedLayer } from '../../src/core/plan/types';
 import { openSession } from '../../src/core/runtime/session';
 import { toFloat32, type Tensor } from '../../src/core/tensor';
 import type { Preprocess, Recipe } from '../../src/shared/recipe';
+import { comparedOf } from '../../src/shared/measured';
 
 /**
  * A tensor that is read out cannot be fused away, and a fused kernel adds in another order. Now and then
@@ -97,7 +98,7 @@ export async function naive(
     ordinal++;
   }
   await session.close();
-  return accumulator.result()?.sqnr ?? Infinity;
+  return comparedOf(accumulator.result())?.sqnr ?? Infinity;
 }
 
 export async function references({ prepared, dataset }: Case): Promise<Record<string, Tensor>[]> {

@@ -26,6 +26,7 @@ import { suggestRecipeFixes } from '../../src/shared/suggest';
 import { suggestions, type Culprits } from '../../src/shared/verdicts';
 import { modelOf } from '../fixtures/onnx/models';
 import { subfolder, temporaryFolder } from './support';
+import { comparedOf } from '../../src/shared/measured';
 
 const SIZE = 8;
 const PIXELS = SIZE * SIZE;
@@ -128,7 +129,7 @@ async function assertPriced(planted: Planted, kind: FixKind, gained: number): Pr
   assert.ok(macs >= 0 && latency !== null);
 }
 
-const outputOf = ({ outputs }: Report): number => outputs[0]?.error.sqnr ?? Infinity;
+const outputOf = ({ outputs }: Report): number => comparedOf(outputs[0]?.error)!.sqnr ?? Infinity;
 
 /** Runs, finds, applies the first suggestion and runs again. */
 async function cure(planted: Planted, kind: CauseKind): Promise<{ before: Report; after: Report; sentence: string }> {
@@ -345,7 +346,7 @@ describe('planted faults are found, named and cured by the first suggestion', ()
       weights: { granularity: 'per-tensor' },
     });
     const report = await run(planted);
-    assert.ok((report.layers[0]?.local?.sqnr ?? Infinity) < 20, 'its own error is large');
+    assert.ok((comparedOf(report.layers[0]?.local)?.sqnr ?? Infinity) < 20, 'its own error is large');
     const culprits = await culpritsOf(planted);
     const first = culprits.layers.find(({ layer }) => layer === 'first');
     assert.equal(first?.verdict, 'harmless');

@@ -1,5 +1,6 @@
 /** The table as CSV (RFC 4180). Pure. */
 
+import { decibelsText } from '../../src/shared/measured';
 import type { Layers } from './layers';
 
 /** Spreadsheets run a cell that starts so as a formula (https://owasp.org/www-community/attacks/CSV_Injection). */
@@ -16,6 +17,11 @@ function numberCell(value: number): string {
   return Number.isNaN(value) ? '' : String(value);
 }
 
+/** `not comparable` where there was nothing to compare. */
+function errorCell(layers: Layers, measure: 'local' | 'accumulated', layer: number): string {
+  return layers.incomparable[measure].has(layer) ? decibelsText('incomparable') : numberCell(layers[measure][layer]!);
+}
+
 type Cell = (layers: Layers, layer: number) => string;
 
 const COLUMNS: readonly (readonly [title: string, cell: Cell])[] = [
@@ -25,8 +31,8 @@ const COLUMNS: readonly (readonly [title: string, cell: Cell])[] = [
   ['status', ({ status }, layer) => status[layer]!],
   ['reason', ({ reason }, layer) => reason[layer] ?? ''],
   ['kernel', ({ kernel }, layer) => textCell(kernel[layer] ?? '')],
-  ['local SQNR (dB)', ({ local }, layer) => numberCell(local[layer]!)],
-  ['accumulated SQNR (dB)', ({ accumulated }, layer) => numberCell(accumulated[layer]!)],
+  ['local SQNR (dB)', (layers, layer) => errorCell(layers, 'local', layer)],
+  ['accumulated SQNR (dB)', (layers, layer) => errorCell(layers, 'accumulated', layer)],
   ['fp32 time (us)', ({ fp32 }, layer) => numberCell(fp32[layer]!)],
   ['int8 time (us)', ({ int8 }, layer) => numberCell(int8[layer]!)],
   ['multiply-adds', ({ macs }, layer) => String(macs[layer]!)],

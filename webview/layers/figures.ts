@@ -3,7 +3,8 @@
 import { bytes, milliseconds, number3, percent, plural, sizeChange } from '../../src/shared/format';
 import { speedVerdict, speedWords, untold, type Verdict } from '../../src/shared/speed';
 import type { ReportFacts, RunFacts } from '../../src/shared/viewFacts';
-import { changeDB, dB, fromDecibels } from './text';
+import { changeDB, fromDecibels } from './text';
+import { decibelsText } from '../../src/shared/measured';
 
 export type Tone = 'better' | 'worse' | 'same';
 
@@ -203,7 +204,7 @@ function outputFigure({ output }: RunFacts, base: RunFacts | null): Figure[] {
     {
       label: 'Output SQNR',
       before: null,
-      value: dB(value),
+      value: decibelsText(output.sqnr),
       change: null,
       since: Number.isNaN(change) ? null : { text: changeDB(change), tone: toneOf(change, 0.05) },
       hint: `Error of the model at its output "${output.name}", the worst of its outputs.`,

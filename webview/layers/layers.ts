@@ -2,7 +2,8 @@
 
 import type { Status } from '../../src/shared/report';
 import { VERDICTS, type Verdict } from '../../src/shared/verdicts';
-import type { Decibels, LayerColumns, MeasureColumns, RowPage } from '../../src/shared/viewFacts';
+import type { Decibels } from '../../src/shared/measured';
+import type { LayerColumns, MeasureColumns, RowPage } from '../../src/shared/viewFacts';
 
 /** Errors and times of one run, by layer. NaN: not measured. Infinity: no error at all. */
 export interface Measures {
@@ -16,6 +17,8 @@ export const MEASURES = ['local', 'accumulated', 'int8', 'fp32'] as const satisf
 
 export interface Layers extends LayerColumns, Measures {
   readonly count: number;
+  /** Layers of which nothing could be compared; their number is NaN, as that of those that were not measured. */
+  readonly incomparable: Readonly<Record<'local' | 'accumulated', ReadonlySet<number>>>;
   /** The same layers in the run it is compared with. */
   readonly base: (Measures & { readonly status: readonly (Status | null)[] }) | null;
   /** Where the error comes from; `null` as long as nobody has asked. */
@@ -36,11 +39,16 @@ export interface Blame {
 }
 
 function numbers(values: readonly Decibels[]): Float64Array {
-  return Float64Array.from(values, (value) => (value === 'exact' ? Infinity : (value ?? NaN)));
+  return Float64Array.from(values, (value) => (value === 'exact' ? Infinity : typeof value === 'number' ? value : NaN));
 }
 
 function decode(pages: readonly MeasureColumns[], name: MeasureName): Float64Array {
   return numbers(pages.flatMap((page) => page[name]));
+}
+
+function silent(pages: readonly MeasureColumns[], name: 'local' | 'accumulated'): Set<number> {
+  const all = pages.flatMap((page) => page[name]);
+  return new Set(all.flatMap((value, layer) => (value === 'incomparable' ? [layer] : [])));
 }
 
 function blameOf(pages: readonly RowPage[]): Blame | null {
@@ -75,6 +83,7 @@ export function layersOf(pages: readonly RowPage[]): Layers {
   return {
     ...own,
     count: own.local.length,
+    incomparable: { local: silent(pages, 'local'), accumulated: silent(pages, 'accumulated') },
     name: pages.flatMap(({ name }) => name),
     op: pages.flatMap(({ op }) => op),
     scope: pages.flatMap(({ scope }) => scope),

@@ -46,12 +46,15 @@ export function tone(change: number): 'better' | 'worse' | 'same' {
 const compared = ({ base }: Layers): boolean => base !== null;
 const blamed = ({ blame }: Layers): boolean => blame !== null;
 
+/** In a column too narrow for the words. */
+const SILENT = { text: 'n/a', title: 'Nothing could be compared: no value is finite in fp32, or there is none.' };
+
 function decibelColumn(measure: 'local' | 'accumulated', title: string, label: string, expendable?: number): Column {
   return {
     ...{ key: measure, title, label, unit: 'dB', className: 'number', width: measure === 'local' ? 76 : 86 },
     ...(expendable === undefined ? {} : { expendable }),
     cell: (layers, layer, threshold) => ({
-      text: bareDB(layers[measure][layer]!),
+      ...(layers.incomparable[measure].has(layer) ? SILENT : { text: bareDB(layers[measure][layer]!) }),
       ...(measure === 'local' && isProblem(layers, layer, threshold) ? { tone: 'problem' } : {}),
     }),
   };

@@ -2,7 +2,7 @@
 
 import { decibels, microseconds, NOTHING, printable } from '../../src/shared/format';
 import type { Status } from '../../src/shared/report';
-import type { Decibels } from '../../src/shared/viewFacts';
+import { decibelsText, type Decibels } from '../../src/shared/measured';
 import type { Layers } from './layers';
 import { shareText } from './verdicts';
 
@@ -29,8 +29,14 @@ export function bareDB(value: number): string {
   return value === Infinity ? 'exact' : fixed(value);
 }
 
+/** For arithmetic, in which what could not be compared is as little as what was not measured. */
 export function fromDecibels(value: Decibels): number {
-  return value === 'exact' ? Infinity : (value ?? NaN);
+  return value === 'exact' ? Infinity : typeof value === 'number' ? value : NaN;
+}
+
+/** {@link dB} of a layer, or that nothing could be compared. */
+export function errorText(layers: Layers, measure: 'local' | 'accumulated', layer: number): string {
+  return layers.incomparable[measure].has(layer) ? decibelsText('incomparable') : dB(layers[measure][layer]!);
 }
 
 /** One decimal: three digits of the decibels that occur, and columns whose points stand below each other. */
@@ -71,16 +77,16 @@ export function age(created: Date, now: Date): string {
 
 /** What a screen reader says of a layer: `Conv_8, Conv+Relu, int8, SQNR 12.0 dB, accumulated 11.2 dB, 3 of 21 worst`. */
 export function announcement(layers: Layers, layer: number): string {
-  const local = layers.local[layer]!;
-  const accumulated = layers.accumulated[layer]!;
+  const local = errorText(layers, 'local', layer);
+  const accumulated = errorText(layers, 'accumulated', layer);
   const rank = layers.rank[layer]!;
   const verdict = layers.blame?.verdict[layer] ?? null;
   return [
     printable(layers.name[layer]!),
     layers.op[layer]!,
     STATUS_SIGNS[layers.status[layer]!].word,
-    ...(Number.isNaN(local) ? [] : [`SQNR ${dB(local)}`]),
-    ...(Number.isNaN(accumulated) ? [] : [`accumulated ${dB(accumulated)}`]),
+    ...(local === NOTHING ? [] : [`SQNR ${local}`]),
+    ...(accumulated === NOTHING ? [] : [`accumulated ${accumulated}`]),
     ...(verdict === null ? [] : [`${verdict}, ${shareText(layers.blame?.share[layer] ?? NaN)} of the error`]),
     ...(rank === -1 ? [] : [`${rank + 1} of ${layers.ranked} worst`]),
   ].join(', ');

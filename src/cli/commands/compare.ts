@@ -1,18 +1,16 @@
 import * as path from 'node:path';
 import { readReport } from '../../core/reportFile';
-import { compareReports, difference, type Comparison, type LayerComparison, type Pair } from '../../shared/comparison';
-import { QuantscopeError } from '../../shared/errors';
+import { decibelsText } from '../../shared/measured';
 import {
-  bytes,
-  microseconds,
-  NOTHING,
-  number3,
-  percent,
-  plural,
-  printable,
-  signed,
-  speedChange,
-} from '../../shared/format';
+  compareReports,
+  difference,
+  type Comparison,
+  type LayerComparison,
+  type Pair,
+  type Told,
+} from '../../shared/comparison';
+import { QuantscopeError } from '../../shared/errors';
+import { bytes, microseconds, NOTHING, percent, plural, printable, signed, speedChange } from '../../shared/format';
 import { defineCommand } from '../command';
 import { STATUS_WORDS } from '../layers';
 import { flag } from '../options';
@@ -36,16 +34,11 @@ export const compare = defineCommand({
       readReport((await locateReport(path.resolve(cwd, file), cwd)).report);
     const comparison = compareReports(await read(first), await read(second));
     return {
-      json: jsonOf(comparison),
+      json: comparison,
       text: (style) => comparisonText(comparison, values.all, style),
     };
   },
 });
-
-/** JSON has no infinity: no error at all is the word `exact`. */
-function jsonOf(comparison: Comparison): unknown {
-  return JSON.parse(JSON.stringify(comparison, (_, value: unknown) => (value === Infinity ? 'exact' : value)));
-}
 
 function comparisonText(comparison: Comparison, all: boolean, style: Style): string {
   const { layers, differences, outputs, top1, agreement, bytes: sizes, latencyRatio, counts } = comparison;
@@ -58,7 +51,7 @@ function comparisonText(comparison: Comparison, all: boolean, style: Style): str
     [
       ...differences.map(({ what, a, b }) => [what, `${printable(a)} → ${printable(b)}`] as const),
       ['layers', `${counted}${same > 0 ? `; ${plural(same, 'layer')} the same` : ''}`],
-      ...outputs.map(({ name, sqnr }) => [`output ${printable(name)}`, arrow(sqnr, sqnrText, 'dB')] as const),
+      ...outputs.map(({ name, sqnr }) => [`output ${printable(name)}`, arrow(sqnr, decibelsText, 'dB')] as const),
       ['top-1', arrow(top1, percent, 'points')],
       ['same class', arrow(agreement, percent, 'points')],
       ['size', arrow(sizes, bytes)],
@@ -75,14 +68,14 @@ const COLUMNS: readonly Column<LayerComparison>[] = [
   { title: 'operator', value: ({ op }) => printable(op) },
   { title: 'status', value: ({ status }) => twoOf(status, (value) => STATUS_WORDS[value].word) },
   { title: 'kernel', value: ({ kernel }) => twoOf(kernel, printable) },
-  { title: 'local SQNR', align: 'right', value: ({ local }) => twoOf(local, sqnrText) },
+  { title: 'local SQNR', align: 'right', value: ({ local }) => twoOf(local, decibelsText) },
   {
     title: 'Δ',
     align: 'right',
     value: ({ local }) => delta(local),
     paint: ({ local }, style) => paintOf(local, style),
   },
-  { title: 'accumulated', align: 'right', value: ({ accumulated }) => twoOf(accumulated, sqnrText) },
+  { title: 'accumulated', align: 'right', value: ({ accumulated }) => twoOf(accumulated, decibelsText) },
   {
     title: 'Δ',
     align: 'right',
@@ -99,22 +92,18 @@ function twoOf<T>({ a, b }: Pair<T>, text: (value: T) => string): string | undef
   return first === second ? first : `${first} → ${second}`;
 }
 
-function sqnrText(value: number): string {
-  return value === Infinity ? 'exact' : `${number3(value)} dB`;
-}
-
-function delta(pair: Pair<number>): string | undefined {
+function delta(pair: Pair<Told>): string | undefined {
   const change = difference(pair);
   return change === null || !Number.isFinite(change) ? undefined : signed(change);
 }
 
-function paintOf(pair: Pair<number>, style: Style): Style['green'] | undefined {
+function paintOf(pair: Pair<Told>, style: Style): Style['green'] | undefined {
   const change = difference(pair) ?? 0;
   return change === 0 ? undefined : change > 0 ? style.green : style.red;
 }
 
 /** `a → b (+1.2 dB)` */
-function arrow(pair: Pair<number>, text: (value: number) => string, unit?: string): string | undefined {
+function arrow<T extends Told>(pair: Pair<T>, text: (value: T) => string, unit?: string): string | undefined {
   const both = twoOf(pair, text);
   const change = difference(pair);
   if (unit === undefined || change === null || change === 0 || !Number.isFinite(change)) return both;

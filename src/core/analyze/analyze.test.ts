@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { pairOf } from '../../../test/fixtures/analyze/qdqPair';
 import { QuantscopeError } from '../../shared/errors';
-import type { ErrorMeasure } from '../../shared/report';
+import { comparedOf, type ErrorMeasure, type Measured } from '../../shared/measured';
 import { quantize } from '../convert/fixtures/quantized';
 import type { Conversion } from '../convert/types';
 import type { Sample } from '../data/types';
@@ -63,9 +63,10 @@ function analyzeSmall(more: Partial<AnalyzeOptions> = {}): Promise<Analysis> {
   return analyze({ fp32, conversion, plan, tensors, samples: provider(SAMPLES), threads: 1, ...more });
 }
 
-function assertClose(got: ErrorMeasure | null | undefined, wanted: ErrorMeasure | null, what: string): void {
+function assertClose(found: Measured | null | undefined, expected: Measured | null, what: string): void {
+  const [got, wanted] = [comparedOf(found), comparedOf(expected)];
   if (wanted === null) {
-    assert.equal(got, null, what);
+    assert.equal(found, expected, what);
     return;
   }
   assert.ok(got, what);

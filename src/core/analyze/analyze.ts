@@ -8,7 +8,7 @@
 
 import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { OnProgress } from '../../shared/progress';
-import type { ErrorMeasure } from '../../shared/report';
+import { INCOMPARABLE, isIncomparable, type Measured } from '../../shared/measured';
 import type { Conversion } from '../convert/types';
 import type { Dataset, Sample } from '../data/types';
 import { Graph } from '../onnx/graph';
@@ -28,9 +28,9 @@ const DEFAULT_MEMORY_CAP = 512 * 2 ** 20;
 
 export interface LayerErrors {
   /** The layer alone quantized, fed fp32 inputs; `null` where it is not quantized or cannot stand alone. */
-  readonly local: ErrorMeasure | null;
+  readonly local: Measured | null;
   /** fp32 model against int8 model at the layer's output; `null` where that is not compared. */
-  readonly accumulated: ErrorMeasure | null;
+  readonly accumulated: Measured | null;
   /** Share of pair sums that `vpmaddubsw` would clip; `null` where not asked for or not u8×s8. */
   readonly saturation: number | null;
 }
@@ -39,9 +39,9 @@ export interface Analysis {
   /** By layer name; every layer of the plan. */
   readonly layers: ReadonlyMap<string, LayerErrors>;
   /** The accumulated error of every compared tensor, by its name in the fp32 model. */
-  readonly tensors: ReadonlyMap<string, ErrorMeasure>;
+  readonly tensors: ReadonlyMap<string, Measured>;
   /** The float outputs of the model. */
-  readonly outputs: readonly { readonly name: string; readonly error: ErrorMeasure }[];
+  readonly outputs: readonly { readonly name: string; readonly error: Measured }[];
   /** Number of float tensors of the fp32 model that were compared. */
   readonly matched: number;
   readonly unmatched: readonly Unmatched[];
@@ -178,7 +178,7 @@ class Results {
   }
 
   /** Of a layer with several outputs over all of them; `null` where one of them cannot be compared. */
-  #accumulatedOf({ name, outputs }: PlannedLayer, tensors: ReadonlyMap<string, ErrorMeasure>): ErrorMeasure | null {
+  #accumulatedOf({ name, outputs }: PlannedLayer, tensors: ReadonlyMap<string, Measured>): Measured | null {
     if (outputs.some((tensor) => this.#uneven.has(tensor))) return null;
     return this.#pooled.get(name)?.result() ?? tensors.get(outputs[0] ?? '') ?? null;
   }
@@ -188,7 +188,7 @@ class Results {
   }
 
   finish(taps: readonly Tap[], unmatched: readonly Unmatched[], outputs: readonly string[]): Analysis {
-    const tensors = new Map<string, ErrorMeasure>();
+    const tensors = new Map<string, Measured>();
     for (const [name, accumulator] of this.#accumulated) {
       const measure = this.#uneven.has(name) ? null : accumulator.result();
       if (measure !== null) tensors.set(name, measure);
@@ -196,6 +196,9 @@ class Results {
     if (taps.length > 0 && this.#accumulated.size + this.#uneven.size === 0) {
       throw new QuantscopeError('data-empty', 'There was no sample to compare the models on.');
     }
+    const silent = [...tensors].flatMap(([tensor, measure]) =>
+      isIncomparable(measure) ? [{ tensor, why: INCOMPARABLE[measure.incomparable] }] : [],
+    );
     const layers = new Map(
       this.#plan.layers.map((layer) => [
         layer.name,
@@ -213,8 +216,8 @@ class Results {
         const error = tensors.get(name);
         return error === undefined ? [] : [{ name, error }];
       }),
-      matched: tensors.size,
-      unmatched: [...unmatched, ...[...this.#uneven].map((tensor) => ({ tensor, why: UNEVEN }))],
+      matched: tensors.size - silent.length,
+      unmatched: [...unmatched, ...[...this.#uneven].map((tensor) => ({ tensor, why: UNEVEN })), ...silent],
     };
   }
 }

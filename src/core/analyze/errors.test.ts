@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { ErrorMeasure } from '../../shared/report';
+import { comparedOf, type ErrorMeasure } from '../../shared/measured';
 import { assertComparable, ErrorAccumulator, SQNR_FLOOR } from './errors';
 import { dequantize, vectorSums, type Quantized } from './sums';
 
@@ -14,7 +14,7 @@ interface Sample {
 function measure(samples: readonly Sample[]): ErrorMeasure {
   const accumulator = new ErrorAccumulator();
   for (const { id, x, y } of samples) accumulator.add(id, x, y);
-  const result = accumulator.result();
+  const result = comparedOf(accumulator.result());
   assert.ok(result);
   return result;
 }
@@ -182,6 +182,46 @@ describe('ErrorAccumulator', () => {
       assert.deepEqual([broken.sqnr, broken.cosine], [SQNR_FLOOR, 0]);
       assert.deepEqual(JSON.parse(JSON.stringify(broken)), broken);
     }
+  });
+
+  test('where no value is finite in fp32 nothing is compared, whatever int8 has; a part is told with its share', () => {
+    const resultOf = (...pairs: readonly (readonly [x: readonly number[], y: readonly number[]])[]) => {
+      const accumulator = new ErrorAccumulator();
+      for (const [index, [x, y]] of pairs.entries()) accumulator.add(`${index}`, f32(...x), f32(...y));
+      return accumulator.result();
+    };
+    const silent = { incomparable: 'not-finite' };
+    assert.deepEqual(
+      resultOf([
+        [NaN, NaN],
+        [1, 2],
+      ]),
+      silent,
+    );
+    assert.deepEqual(resultOf([[Infinity], [Infinity]], [[-Infinity], [0]]), silent);
+    assert.deepEqual(resultOf([[NaN], [NaN]]), silent);
+    assert.deepEqual(resultOf([[], []], [[], []]), { incomparable: 'empty' });
+    const half = resultOf(
+      [
+        [NaN, NaN],
+        [7, 7],
+      ],
+      [
+        [3, 4],
+        [3, 4],
+      ],
+    );
+    assert.deepEqual(half, { sqnr: null, cosine: 1, worst: { sample: '1', sqnr: null }, share: 0.5 });
+    assert.deepEqual(
+      resultOf(
+        [
+          [3, 4],
+          [3, 4],
+        ],
+        [[], []],
+      ),
+      { sqnr: null, cosine: 1, worst: { sample: '0', sqnr: null } },
+    );
   });
 
   test('nothing added is no measure; different lengths are a fault', () => {

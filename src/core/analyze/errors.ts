@@ -4,7 +4,7 @@
  */
 
 import { QuantscopeError } from '../../shared/errors';
-import type { ErrorMeasure } from '../../shared/report';
+import type { ErrorMeasure, Measured } from '../../shared/measured';
 import { sumsOf, type Quantized, type Sums } from './sums';
 
 /**
@@ -32,9 +32,17 @@ export function assertComparable(output: string, reference: Float32Array, approx
   });
 }
 
+/** Where no output of the fp32 model has a value that an error could be told of. */
+export function nothingToCompare(): QuantscopeError {
+  return new QuantscopeError('not-comparable', 'No output of the fp32 model has a finite value on these samples.');
+}
+
 /** Pooled error of one tensor; samples come one after the other, and one sample may come in parts. */
 export class ErrorAccumulator {
-  readonly #total: Sums = { reference: 0, approximation: 0, error: 0 };
+  readonly #total: Sums = none();
+  #added = false;
+  /** With those that were left out. */
+  #values = 0;
   #sample: { readonly id: string; readonly sums: Sums } | undefined;
   #worst: { readonly sample: string; readonly sqnr: number | null } | undefined;
 
@@ -50,23 +58,30 @@ export class ErrorAccumulator {
     const found = sumsOf(reference, approximation);
     if (this.#sample?.id !== sample) {
       this.#finishSample();
-      this.#sample = { id: sample, sums: { reference: 0, approximation: 0, error: 0 } };
+      this.#sample = { id: sample, sums: none() };
     }
     accumulate(this.#sample.sums, found);
     accumulate(this.#total, found);
+    this.#added = true;
+    this.#values += reference.length;
   }
 
-  /** @returns `null` where nothing was added */
-  result(): ErrorMeasure | null {
+  /** @returns `null` where nothing was added; what was added may hold nothing to compare */
+  result(): Measured | null {
     this.#finishSample();
-    if (this.#worst === undefined) return null;
-    return { sqnr: sqnrOf(this.#total), cosine: cosineOf(this.#total), worst: this.#worst };
+    if (!this.#added) return null;
+    if (this.#worst === undefined) return { incomparable: this.#values === 0 ? 'empty' : 'not-finite' };
+    const share = this.#total.compared / this.#values;
+    const error = { sqnr: sqnrOf(this.#total), cosine: cosineOf(this.#total), worst: this.#worst };
+    return share === 1 ? error : { ...error, share };
   }
 
   #finishSample(): void {
     if (this.#sample === undefined) return;
-    const candidate = { sample: this.#sample.id, sqnr: sqnrOf(this.#sample.sums) };
+    const { id, sums } = this.#sample;
     this.#sample = undefined;
+    if (sums.compared === 0) return;
+    const candidate = { sample: id, sqnr: sqnrOf(sums) };
     const worst = this.#worst;
     if (worst === undefined || isWorse(candidate, worst)) this.#worst = candidate;
   }
@@ -78,7 +93,10 @@ function isWorse(a: ErrorMeasure['worst'], b: ErrorMeasure['worst']): boolean {
   return left === right ? a.sample < b.sample : left < right;
 }
 
+const none = (): Sums => ({ compared: 0, reference: 0, approximation: 0, error: 0 });
+
 function accumulate(into: Sums, from: Sums): void {
+  into.compared += from.compared;
   into.reference += from.reference;
   into.approximation += from.approximation;
   into.error += from.error;

@@ -10,6 +10,7 @@ import { makeTensor, type Tensor } from '../tensor';
 import { verify } from '../verify/verify';
 import { analyze, type Analysis } from './analyze';
 import { isFloat } from './taps';
+import { comparedOf } from '../../shared/measured';
 
 const next = random(9);
 const tensor = (...dims: number[]): Tensor => randomTensor('float32', dims, next, 2);
@@ -95,7 +96,8 @@ describe('analyze as converted', () => {
       for (const layer of plan.layers) {
         const local = result.analysis.layers.get(layer.name)?.local ?? null;
         assert.equal(local !== null, layer.quantize, layer.name);
-        if (local !== null) assert.ok((local.sqnr ?? Infinity) > 20, `${layer.name}: ${String(local.sqnr)} dB`);
+        if (local !== null)
+          assert.ok((comparedOf(local)!.sqnr ?? Infinity) > 20, `${layer.name}: ${String(comparedOf(local)!.sqnr)} dB`);
       }
       assert.equal(result.analysis.outputs.length, 1);
     });
@@ -142,8 +144,8 @@ describe('analyze as converted', () => {
     const { quantized, analysis } = await analyzed(model, { layers: [{ select: 'Conv_of_c', quantize: false }] });
     assert.ok(quantized.conversion.activations.has('c'));
     // Nothing before it is quantized, so it is as good as exact; its integers are the second layer's affair.
-    assert.ok((analysis.layers.get('Conv_of_c')?.accumulated?.sqnr ?? Infinity) > 100);
-    assert.ok((analysis.layers.get('Conv_of_y')?.accumulated?.sqnr ?? Infinity) < 80);
+    assert.ok((comparedOf(analysis.layers.get('Conv_of_c')?.accumulated)?.sqnr ?? Infinity) > 100);
+    assert.ok((comparedOf(analysis.layers.get('Conv_of_y')?.accumulated)?.sqnr ?? Infinity) < 80);
   });
 
   test('what a removed node hands on is compared where its values went', async () => {
@@ -170,7 +172,7 @@ describe('analyze as converted', () => {
     );
     assert.deepEqual([compared.get('c'), compared.get('d')], [compared.get('e'), compared.get('e')]);
     assert.deepEqual(layers.get('Concat_of_c')?.accumulated, compared.get('e'));
-    assert.ok((compared.get('c')?.sqnr ?? 0) > 20);
+    assert.ok((comparedOf(compared.get('c'))?.sqnr ?? 0) > 20);
   });
 
   test('the first quantized layer has the same local and accumulated error', async () => {

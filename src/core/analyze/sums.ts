@@ -13,8 +13,9 @@ export interface Quantized {
   readonly zeroPoint: number;
 }
 
-/** Σx², Σy² and Σ(x−y)², all in float64. */
+/** Σx², Σy² and Σ(x−y)², all in float64, and of how many values. */
 export interface Sums {
+  compared: number;
   reference: number;
   approximation: number;
   error: number;
@@ -37,7 +38,7 @@ export function dequantize({ data, scale, zeroPoint }: Quantized): Float32Array 
 const valuesOf = (y: Float32Array | Quantized): Float32Array => (y instanceof Float32Array ? y : dequantize(y));
 
 function sumsOfAll(x: Float32Array, y: Float32Array | Quantized): Sums {
-  const sums: Sums = { reference: 0, approximation: 0, error: 0 };
+  const sums: Sums = { compared: x.length, reference: 0, approximation: 0, error: 0 };
   const done = addVectors(sums, x, y);
   const rest = y instanceof Float32Array ? y.subarray(done) : { ...y, data: y.data.subarray(done) };
   if (done < x.length) addOneByOne(sums, x.subarray(done), valuesOf(rest));
@@ -63,6 +64,7 @@ function sumsOfFinite(x: Float32Array, y: Float32Array): Sums {
     x.map((value, i) => (finite(i) ? value : 0)),
     y.map((value, i) => (finite(i) ? value : 0)),
   );
+  sums.compared = x.reduce((count, value) => count + Number(Number.isFinite(value)), 0);
   return Number.isNaN(sums.error) ? { ...sums, approximation: Infinity, error: Infinity } : sums;
 }
 

@@ -2,8 +2,8 @@
 
 import { throwIfCancelled } from '../../shared/errors';
 import type { OnProgress } from '../../shared/progress';
-import type { ErrorMeasure } from '../../shared/report';
-import { assertComparable, ErrorAccumulator } from '../analyze/errors';
+import { isIncomparable, type ErrorMeasure, type Measured } from '../../shared/measured';
+import { assertComparable, ErrorAccumulator, nothingToCompare } from '../analyze/errors';
 import type { Dataset } from '../data/types';
 import type { TensorProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
@@ -103,11 +103,16 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
       await session.close();
     }
   }
-  const measured = [...built.variants.keys()].map(
-    (layer) => [layer, accumulators.get(layer)?.result() ?? NO_ERROR] as const,
-  );
-  const baseline = accumulators.get(BASE)?.result() ?? NO_ERROR;
+  const resultOf = (layer: string): ErrorMeasure => errorOrRefuse(accumulators.get(layer)?.result());
+  const measured = [...built.variants.keys()].map((layer) => [layer, resultOf(layer)] as const);
+  const baseline = resultOf(BASE);
   return { layers: new Map(measured), baseline, outputs, milliseconds };
+}
+
+/** @throws `not-comparable` where the reference has no finite value at any output: no layer contributes to no error */
+function errorOrRefuse(measure: Measured | null | undefined): ErrorMeasure {
+  if (isIncomparable(measure)) throw nothingToCompare();
+  return measure ?? NO_ERROR;
 }
 
 function sessionOptions({ threads, config }: SweepOptions): SessionOptions {

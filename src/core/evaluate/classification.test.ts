@@ -98,9 +98,9 @@ describe('accuracy', () => {
     assert.deepEqual(alone.result(), { samples: 1, top1: null, top5: null, agreement: null });
   });
 
-  test('two models that both answer NaN do not agree', () => {
+  test('two models that both answer NaN neither agree nor differ', () => {
     const broken = new Classification();
     broken.add('a', [NaN, NaN], [NaN, NaN], undefined);
-    assert.equal(broken.result().agreement, 0);
+    assert.equal(broken.result().agreement, null);
   });
 });

@@ -19,7 +19,10 @@ const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', '
  */
 export function classScores(output: Tensor): Float32Array | undefined {
   const classes = classCount(output.dims);
-  return classes === undefined || !FLOATS.has(output.type) ? undefined : toFloat32(output).subarray(0, classes);
+  if (classes === undefined || !FLOATS.has(output.type)) return undefined;
+  const scores = toFloat32(output).subarray(0, classes);
+  // Of an empty batch there are none.
+  return scores.length < classes ? undefined : scores;
 }
 
 /** Class of the highest score, the first of equals; −1 where no score is a number. */
@@ -80,6 +83,8 @@ export class Classification {
   readonly #fp32 = new TopK();
   readonly #int8 = new TopK();
   #samples = 0;
+  /** Samples with a finite score in fp32: of others it tells no class. */
+  #telling = 0;
   #compared = 0;
   #agreed = 0;
   readonly #changed: string[] = [];
@@ -91,8 +96,11 @@ export class Classification {
   add(sample: string, fp32: ArrayLike<number>, int8: ArrayLike<number> | undefined, label: number | undefined): void {
     this.#samples++;
     if (label !== undefined) this.#fp32.add(fp32, label);
+    const tells = Array.from(fp32).some(Number.isFinite);
+    if (tells) this.#telling++;
     if (int8 === undefined) return;
     if (label !== undefined) this.#int8.add(int8, label);
+    if (!tells) return;
     const top = argmax(int8);
     this.#compared++;
     if (top >= 0 && top === argmax(fp32)) this.#agreed++;
@@ -104,9 +112,9 @@ export class Classification {
     return this.#changed;
   }
 
-  /** Accuracy is `null` unless both models ran on the same labelled samples. */
+  /** Accuracy is `null` unless both models ran on the same labelled samples; all is where fp32 tells no class at all. */
   result(): Omit<AccuracyReport, 'output' | 'because'> {
-    const paired = this.#fp32.samples > 0 && this.#fp32.samples === this.#int8.samples;
+    const paired = this.#telling > 0 && this.#fp32.samples > 0 && this.#fp32.samples === this.#int8.samples;
     const [five32, five8] = [this.#fp32.top5, this.#int8.top5];
     const labelled = this.#fp32.samples;
     return {

@@ -24,6 +24,7 @@ import { onnxOnly } from './onnxOnly';
 import { prepare } from './prepare';
 import { rangesOf } from './ranges';
 import type { JobContext } from './types';
+import { comparedOf, sqnrOf } from '../../shared/measured';
 
 const DEFAULT_SAMPLES = 100;
 const SWEEP_SAMPLES = 16;
@@ -128,14 +129,14 @@ function evidenceOf(
   const makers = report.layers.filter(({ tensors }) =>
     tensors.some(({ name, role }) => role === 'output' && layer.inputs.includes(name)),
   );
-  const incoming = makers.flatMap(({ accumulated }) => (accumulated === null ? [] : [accumulated.sqnr ?? Infinity]));
+  const incoming = makers.flatMap(({ accumulated }) => sqnrOf(accumulated) ?? []);
   const worst = Math.min(...incoming);
   return {
     layer: layer.name,
     only: only.get(layer.name)?.sqnr ?? null,
     without: without.get(layer.name)?.sqnr ?? null,
-    local: row?.local?.sqnr,
-    accumulated: row?.accumulated?.sqnr,
+    local: comparedOf(row?.local)?.sqnr,
+    accumulated: comparedOf(row?.accumulated)?.sqnr,
     incoming: incoming.length === 0 ? undefined : Number.isFinite(worst) ? worst : null,
   };
 }

@@ -3,6 +3,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { QuantscopeError, throwIfCancelled, toQuantscopeError } from '../../shared/errors';
+import { outputWarnings } from '../../shared/measured';
 import { preprocessOf } from '../../shared/recipe';
 import { REPORT_VERSION, type LatencyReport, type Report } from '../../shared/report';
 import { analyze, type Analysis } from '../analyze/analyze';
@@ -124,6 +125,7 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   stages.enter('analyze');
   const analysis = await analyzeErrors(job, prepared, conversion, watched);
   const judged = validation ?? (dataset === undefined ? undefined : { dataset, labels: undefined });
+  warnings.push(...outputWarnings(analysis?.outputs ?? []));
   stages.enter('evaluate');
   const accuracy: Accuracy =
     judged === undefined

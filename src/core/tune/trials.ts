@@ -8,7 +8,7 @@ import * as path from 'node:path';
 import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { Difference, Price } from '../../shared/price';
 import { preprocessOf, type Recipe } from '../../shared/recipe';
-import { assertComparable } from '../analyze/errors';
+import { assertComparable, nothingToCompare } from '../analyze/errors';
 import { sumsOf } from '../analyze/sums';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
@@ -171,6 +171,10 @@ export class Trials {
     } finally {
       await session.close();
     }
+    const finite = references.some(({ outputs }) =>
+      Object.values(outputs).some((values) => values.some(Number.isFinite)),
+    );
+    if (references.length > 0 && !finite) throw nothingToCompare();
     return new Trials(job, outDir, context, options, {
       ...{ fp32: prepared.model, dataset, references, classes: choice?.chosen?.output },
     });
@@ -320,7 +324,7 @@ export class Trials {
         error[output]![index] = sums.error;
       }
       const found = argmax(scoresOf(outputs, this.#classes) ?? []);
-      if (agrees !== null) agrees[index] = found === argmax(scores ?? []) ? 1 : 0;
+      if (agrees !== null) agrees[index] = found >= 0 && found === argmax(scores ?? []) ? 1 : 0;
       if (correct !== null) correct[index] = found === label ? 1 : 0;
       index++;
     }

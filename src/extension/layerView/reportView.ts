@@ -1,11 +1,11 @@
 /** A report as the layer view asks for it: figures, pages of rows, and one layer. Pure. */
 
 import { QuantscopeError } from '../../shared/errors';
-import type { ErrorMeasure, LayerReport, Report, TensorReport } from '../../shared/report';
+import { comparedOf, decibelsOf, worstOutput } from '../../shared/measured';
+import type { LayerReport, Report, TensorReport } from '../../shared/report';
 import {
   PAGE_ROWS,
   SOURCE_KINDS,
-  type Decibels,
   type LayerFacts,
   type MeasureColumns,
   type ReportFacts,
@@ -28,11 +28,6 @@ import { kernelName } from '../../shared/reportText';
 
 /** How many warnings travel; the report holds all. */
 const MOST_WARNINGS = 100;
-
-export function decibelsOf(error: ErrorMeasure | null | undefined): Decibels {
-  if (error === null || error === undefined) return null;
-  return error.sqnr ?? 'exact';
-}
 
 export function reportFacts(subject: Subject): ReportFacts {
   const { report, base, found } = subject;
@@ -72,12 +67,12 @@ export function runFacts(report: Report): RunFacts {
     bytes: { fp32: model.bytes, int8: quantized?.bytes ?? null },
     latency: report.latency ?? null,
     counts,
-    output: worstOutput(report),
+    output: outputFacts(report),
   };
 }
 
-function worstOutput({ outputs }: Report): RunFacts['output'] {
-  const [worst] = outputs.toSorted((a, b) => (a.error.sqnr ?? Infinity) - (b.error.sqnr ?? Infinity));
+function outputFacts({ outputs }: Report): RunFacts['output'] {
+  const worst = worstOutput(outputs);
   return worst === undefined ? null : { name: worst.name, sqnr: decibelsOf(worst.error) };
 }
 
@@ -126,10 +121,11 @@ export function layerFacts(subject: Subject, index: number): LayerFacts {
   const { report, found } = subject;
   const { name, nodes, accumulated, saturation, tensors, source } = layerAt(report, index);
   const fixes = offeredFixes(subject, name);
+  const worst = comparedOf(accumulated)?.worst ?? null;
   return {
     layer: index,
     nodes,
-    worst: accumulated === null ? null : { sample: accumulated.worst.sample, sqnr: accumulated.worst.sqnr ?? 'exact' },
+    worst: worst === null ? null : { sample: worst.sample, sqnr: worst.sqnr ?? 'exact' },
     saturation,
     tensors: tensors.map(tensorFacts),
     fixes: fixFacts(fixes, subject),

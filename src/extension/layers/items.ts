@@ -71,10 +71,10 @@ function scopeItem(node: ScopeNode): vscode.TreeItem {
 
 function layerItem(node: LayerNode, { threshold, fixable }: RowContext): vscode.TreeItem {
   const { layer, label, place } = node;
-  const { name, op, status, local, reason, remedy } = layer;
+  const { name, op, status, localText, reason, remedy } = layer;
   const shown = shorten(printable(label), LONGEST_NAME);
   const item = new vscode.TreeItem(shown, layer.tensors.length > 0 ? Collapsed : None);
-  const number = errorText(local);
+  const number = localText;
   const resource = layerUri(layer, threshold);
   item.id = node.id;
   // The number first: what does not fit is cut at the end.
@@ -114,13 +114,13 @@ export function treeTooltip(node: TreeNode): vscode.MarkdownString | undefined {
   if (node.kind === 'tensor')
     return new vscode.MarkdownString().appendText(`${printable(node.tensor.name)}\n${tensorFacts(node.tensor)}`);
   if (node.kind !== 'layer') return undefined;
-  const { name, op, status, kernel, reason, local, accumulated, blame, remedy, place } = node.layer;
+  const { name, op, status, kernel, reason, localText, accumulatedText, blame, remedy, place } = node.layer;
   // Names are a model's: as text only, never as Markdown.
   const text = new vscode.MarkdownString('**').appendText(printable(name)).appendMarkdown('**\n\n');
   text.appendText(`${printable(op)} · ${STATUS_TITLES[status]}`);
   if (kernel !== null) text.appendText(` · runs as ${printable(kernel)}`);
-  if (local !== undefined) text.appendMarkdown('\n\nLocal SQNR ').appendText(errorText(local));
-  if (accumulated !== undefined) text.appendMarkdown('\n\nAccumulated SQNR ').appendText(errorText(accumulated));
+  if (localText !== '') text.appendMarkdown('\n\nLocal SQNR ').appendText(localText);
+  if (accumulatedText !== '') text.appendMarkdown('\n\nAccumulated SQNR ').appendText(accumulatedText);
   if (blame !== undefined) {
     text
       .appendMarkdown('\n\n')

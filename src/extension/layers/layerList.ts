@@ -14,6 +14,7 @@ import type { Culprits, LayerVerdict } from '../../shared/verdicts';
 import { kernelName } from '../../shared/reportText';
 import type { FoundOut } from '../findings/read';
 import { placeOf } from '../python/sourceProblems';
+import { measuredText, sqnrOf } from '../../shared/measured';
 
 /** A tensor of a report as it is, or of a look at a model, which knows its type alone. */
 export interface ListedTensor extends Pick<TensorReport, 'name' | 'role' | 'shape'> {
@@ -31,9 +32,11 @@ export interface ListedLayer {
   readonly status: Status;
   readonly reason: ReasonCode | null;
   readonly kernel: string | null;
-  /** In dB; Infinity for no error, `undefined` where it was not measured. */
+  /** In dB; Infinity for no error, `undefined` where none is known. */
   readonly local: number | undefined;
-  readonly accumulated: number | undefined;
+  /** In words; empty where it was not measured. */
+  readonly localText: string;
+  readonly accumulatedText: string;
   /** What makes its error, where somebody has asked. */
   readonly blame?: Pick<LayerVerdict, 'verdict' | 'why'>;
   /** The fix that was measured to bring most, in a few words. */
@@ -56,8 +59,9 @@ export function layersOfReport(report: Report, { culprits, prices }: Partial<Fou
       status: layer.status,
       reason: layer.reason,
       kernel: kernelName(layer),
-      local: local === null ? undefined : (local.sqnr ?? Infinity),
-      accumulated: accumulated === null ? undefined : (accumulated.sqnr ?? Infinity),
+      local: sqnrOf(local),
+      localText: local === null ? '' : measuredText(local),
+      accumulatedText: accumulated === null ? '' : measuredText(accumulated),
       ...(found === undefined ? {} : { blame: { verdict: found.verdict, why: found.why } }),
       ...(remedy === undefined ? {} : { remedy }),
       tensors: layer.tensors,
@@ -89,7 +93,7 @@ export function layersOfInspection({ layers }: Inspection): ListedLayer[] {
     scope: layer.scope,
     status: plannedStatus(layer),
     reason: layer.reason,
-    ...{ kernel: null, local: undefined, accumulated: undefined, place: placeOf(layer) },
+    ...{ kernel: null, local: undefined, localText: '', accumulatedText: '', place: placeOf(layer) },
     tensors: (['input', 'output'] as const).flatMap((role) =>
       layer[`${role}s`].map(({ name, shape: dims, type }) => ({ name, role, shape: dims, type })),
     ),

@@ -6,7 +6,14 @@ import { LayerNodes, NO_FILTER, PAGE, shortened, worstIn, type TreeNode } from '
 
 function layer(name: string, more: Partial<ListedLayer> = {}): ListedLayer {
   const scope = name.slice(0, Math.max(0, name.lastIndexOf('/')));
-  const unmeasured = { reason: null, kernel: null, local: undefined, accumulated: undefined, place: undefined };
+  const unmeasured = {
+    reason: null,
+    kernel: null,
+    local: undefined,
+    localText: '',
+    accumulatedText: '',
+    place: undefined,
+  };
   return { name, op: 'Conv', scope, status: 'quantized', ...unmeasured, tensors: [], ...more };
 }
 

@@ -1,9 +1,10 @@
 /** The goals that a tune may have, each with an explanation and a first value that suits the model. Pure. */
 
-import { decibels, number3 } from '../../shared/format';
+import { number3 } from '../../shared/format';
 import type { Recipe } from '../../shared/recipe';
 import type { Report } from '../../shared/report';
 import type { TuneGoal } from '../../shared/tuning';
+import { measuredText, worstOutput } from '../../shared/measured';
 
 export interface GoalChoice {
   readonly key: keyof TuneGoal;
@@ -63,8 +64,7 @@ function dropNow(accuracy: Report['accuracy']): string {
 
 function sqnrNow(report: Report | undefined): string {
   if (report === undefined || report.outputs.length === 0) return '';
-  const worst = Math.min(...report.outputs.map(({ error }) => error.sqnr ?? Infinity));
-  return ` Last run: ${decibels(Number.isFinite(worst) ? worst : null)}.`;
+  return ` Last run: ${measuredText(worstOutput(report.outputs)?.error)}.`;
 }
 
 function ratioNow(report: Report | undefined): string {

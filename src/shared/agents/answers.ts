@@ -6,6 +6,7 @@ import { changeKey } from '../fixes';
 import { checkGates } from '../gates';
 import { layerFixes } from '../layerFixes';
 import { sortLayers, type Sort } from '../layerOrder';
+import { comparedOf, decibelsOf, worstOutput, type Decibels } from '../measured';
 import type { PricedFix, Prices } from '../price';
 import { priceText } from '../priceText';
 import { REASONS } from '../reasons';
@@ -41,16 +42,17 @@ function rowOf({ name, op, status, mode, reason, local, accumulated, time }: Lay
     ...{ name, op, status },
     ...(mode === undefined ? {} : { mode }),
     ...(reason === null ? {} : { reason }),
-    localSqnr: decibelsOf(local),
-    accumulatedSqnr: decibelsOf(accumulated),
+    localSqnr: toldDecibels(local),
+    accumulatedSqnr: toldDecibels(accumulated),
     int8Microseconds: round(time.int8),
     fp32Microseconds: round(time.fp32),
   };
 }
 
 /** `null` where nothing was measured. */
-function decibelsOf(error: LayerReport['local']): number | 'exact' | null {
-  return error === null ? null : error.sqnr === null ? 'exact' : round(error.sqnr);
+function toldDecibels(error: LayerReport['local'] | undefined): Decibels {
+  const value = decibelsOf(error);
+  return typeof value === 'number' ? round(value) : value;
 }
 
 /** `undefined` for a layer that the report lacks. Of fixes that were tried, what each brings and costs. */
@@ -69,7 +71,7 @@ export function layerAnswer(
     fused: layer.fused,
     macs: layer.macs,
     saturation: round(layer.saturation),
-    worstSample: layer.accumulated?.worst.sample ?? null,
+    worstSample: comparedOf(layer.accumulated)?.worst.sample ?? null,
     ...(layer.reason === null ? {} : { why: REASONS[layer.reason].sentence, advice: REASONS[layer.reason].advice }),
     ...(verdict === undefined ? {} : { verdict: verdict.verdict, because: verdict.why, share: round(verdict.share) }),
     tensors: layer.tensors.map(({ name: tensor, role, observed, range, quantization }) => ({
@@ -90,13 +92,13 @@ export function layerAnswer(
 }
 
 export function runAnswer(report: Report, file: string): object {
-  const worst = report.outputs.toSorted((a, b) => (a.error.sqnr ?? Infinity) - (b.error.sqnr ?? Infinity))[0];
+  const worst = worstOutput(report.outputs);
   const gates = checkGates(report);
   return {
     report: file,
     model: report.quantized?.path ?? null,
     counts: report.counts,
-    output: worst === undefined ? null : { name: worst.name, sqnr: decibelsOf(worst.error) },
+    output: worst === undefined ? null : { name: worst.name, sqnr: toldDecibels(worst.error) },
     accuracy: report.accuracy,
     ...(report.maybeClasses === undefined ? {} : { maybeClasses: report.maybeClasses }),
     bytes: { fp32: report.model.bytes, int8: report.quantized?.bytes ?? null },

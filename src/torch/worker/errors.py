@@ -14,14 +14,21 @@ class ErrorSums:
     def __init__(self):
         self._total = [0.0, 0.0, 0.0]
         self._worst = None
+        self._added = False
+        self._values = self._compared = 0
 
     def add(self, sample, reference, approximation):
         x, y = reference.detach().double().flatten(), approximation.detach().double().flatten()
         if x.numel() != y.numel():
             return
+        self._added = True
+        self._values += x.numel()
         finite = torch.isfinite(x)
         if not bool(finite.all()):
             x, y = x[finite], y[finite]
+        self._compared += x.numel()
+        if x.numel() == 0:
+            return
         difference = x - y
         sums = [float(torch.dot(x, x)), float(torch.dot(y, y)), float(torch.dot(difference, difference))]
         if math.isnan(sums[2]):
@@ -32,12 +39,17 @@ class ErrorSums:
             self._worst = worst
 
     def result(self):
-        if self._worst is None:
+        """None where nothing was added; what was added may hold nothing to compare."""
+        if not self._added:
             return None
+        if self._worst is None:
+            return {"incomparable": "empty" if self._values == 0 else "not-finite"}
+        share = self._compared / self._values
         return {
             "sqnr": _sqnr(self._total),
             "cosine": _cosine(self._total),
             "worst": {"sample": self._worst[1], "sqnr": self._worst[2]},
+            **({} if share == 1 else {"share": share}),
         }
 
 

@@ -8,6 +8,7 @@ import math
 
 import torch
 
+from errors import SQNR_FLOOR
 from failures import describe
 from sidebyside import time_nodes
 from tensors import copied, first_tensor
@@ -74,6 +75,9 @@ def lower(converted, parts, example, runs):
 
 
 def _sqnr(expected, found):
-    difference = float((expected.double() - found.double()).square().sum())
-    power = float(expected.double().square().sum())
-    return None if difference == 0 or power == 0 else 10 * math.log10(power / difference)
+    finite = torch.isfinite(expected)
+    x, y = expected[finite].double(), found[finite].double()
+    difference, power = float((x - y).square().sum()), float(x.square().sum())
+    if difference == 0:
+        return None
+    return 10 * math.log10(power / difference) if power > 0 and math.isfinite(difference) else SQNR_FLOOR

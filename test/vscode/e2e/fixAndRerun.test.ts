@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import type { FrameLocator } from 'playwright-core';
+import { sqnrOf } from '../../../src/shared/measured';
 import type { Report } from '../../../src/shared/report';
 import { parseReport } from '../../../src/shared/reportText';
 import { missing } from '../../integration/support';
@@ -32,7 +33,7 @@ function reportIn(folder: string, name: string): Report {
 
 /** Error at the output that is worst, in dB. */
 function outputOf({ outputs }: Report): number {
-  return Math.min(...outputs.map(({ error }) => error.sqnr ?? Infinity));
+  return Math.min(...outputs.map(({ error }) => sqnrOf(error) ?? Infinity));
 }
 
 /** Answers the questions of a model without a recipe, and waits for the end of the run. */

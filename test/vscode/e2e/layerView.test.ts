@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { before, test } from 'node:test';
 import type { FrameLocator } from 'playwright-core';
+import { sqnrOf } from '../../../src/shared/measured';
 import { parseReport } from '../../../src/shared/reportText';
 import type { Report } from '../../../src/shared/report';
 import { severeViolations } from '../support/axe';
@@ -36,9 +37,10 @@ async function openView(window: Workbench): Promise<FrameLocator> {
 const heading = (view: FrameLocator): Promise<string> => view.locator('.detail h2').innerText();
 
 function byError({ layers }: Report): string[] {
-  const measured = layers.flatMap(({ name, local }) =>
-    local === null ? [] : [{ name, sqnr: local.sqnr ?? Infinity }],
-  );
+  const measured = layers.flatMap(({ name, local }) => {
+    const sqnr = sqnrOf(local);
+    return sqnr === undefined ? [] : [{ name, sqnr }];
+  });
   return measured.sort((a, b) => a.sqnr - b.sqnr).map(({ name }) => name);
 }
 

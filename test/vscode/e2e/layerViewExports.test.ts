@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { before, test } from 'node:test';
 import type { FrameLocator } from 'playwright-core';
 import sharp from 'sharp';
+import { sqnrOf } from '../../../src/shared/measured';
 import { parseReport } from '../../../src/shared/reportText';
 import type { Report } from '../../../src/shared/report';
 import { eventually } from '../support/eventually';
@@ -74,7 +75,7 @@ test('every number shows its change since the run before, and since one that is 
   const [first, last] = reports;
   const window = await vscode.open({ folder });
   const view = await openView(window);
-  const change = (last.outputs[0]?.error.sqnr ?? 0) - (first.outputs[0]?.error.sqnr ?? 0);
+  const change = (sqnrOf(last.outputs[0]?.error) ?? 0) - (sqnrOf(first.outputs[0]?.error) ?? 0);
   const sign = change < 0 ? '−' : '\\+';
   const since = new RegExp(`Δ ${sign}${Math.abs(change).toFixed(1).replace('.', '\\.')}`);
   await view.locator('.figure', { hasText: 'Output SQNR' }).locator('.since', { hasText: since }).waitFor();

@@ -4,7 +4,7 @@ import { printable, shorten } from '../../../src/shared/format';
 import { fill, h } from '../dom';
 import { changeOf, STATUSES } from '../order';
 import type { AppState } from '../state';
-import { changeDB, dB, STATUS_SIGNS } from '../text';
+import { changeDB, errorText, STATUS_SIGNS } from '../text';
 import { shareText } from '../verdicts';
 
 const AWAY = 14;
@@ -44,8 +44,8 @@ export class Tooltip {
       ),
       Number.isNaN(layers.local[layer]!)
         ? null
-        : row('local', dB(layers.local[layer]!), changeDB(changeOf(layers, 'local', layer))),
-      row('accumulated', dB(layers.accumulated[layer]!), changeDB(changeOf(layers, 'accumulated', layer))),
+        : row('local', errorText(layers, 'local', layer), changeDB(changeOf(layers, 'local', layer))),
+      row('accumulated', errorText(layers, 'accumulated', layer), changeDB(changeOf(layers, 'accumulated', layer))),
       verdict === null ? null : row(verdict, shareText(layers.blame?.share[layer] ?? NaN), 'of error'),
     );
     this.element.hidden = false;

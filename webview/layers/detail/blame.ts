@@ -4,8 +4,8 @@ import { printable } from '../../../src/shared/format';
 import { ERROR_SOURCES, VERDICT_SYMBOLS, type ErrorSplit, type Verdict } from '../../../src/shared/verdicts';
 import type { BlameFacts, CauseFacts } from '../../../src/shared/viewFacts';
 import { h, type Child } from '../dom';
-import { dB, fromDecibels } from '../text';
 import { sampleName, shareText, SOURCE_HINTS, SOURCE_WORDS, VERDICT_HINTS } from '../verdicts';
+import { decibelsText } from '../../../src/shared/measured';
 
 /** @param cause by its position among those of the layer or of the model */
 export type OpenSample = (cause: number) => void;
@@ -26,8 +26,8 @@ export function blameSection(
 ): Child {
   const rows: readonly (readonly [label: string, hint: string, value: string])[] = [
     ['Share of the error', 'Of the error powers at the outputs, each layer alone in int8.', shareText(share)],
-    ['Only it in int8', 'SQNR at the outputs of the model.', dB(fromDecibels(only))],
-    ['Only it in float', 'SQNR at the outputs of the model.', dB(fromDecibels(without))],
+    ['Only it in int8', 'SQNR at the outputs of the model.', decibelsText(only)],
+    ['Only it in float', 'SQNR at the outputs of the model.', decibelsText(without)],
   ];
   return h(
     'section',

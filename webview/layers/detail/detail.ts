@@ -10,7 +10,7 @@ import { isProblem, type Layers } from '../layers';
 import { changeOf } from '../order';
 import { shownLayer, type Asked, type AppState, type AppStore } from '../state';
 import { tone } from '../tableColumns';
-import { changeDB, dB, fromDecibels, STATUS_SIGNS, time } from '../text';
+import { changeDB, errorText, STATUS_SIGNS, time } from '../text';
 import { blameSection } from './blame';
 import { fixesSection, type FixActions } from './fixes';
 import { histogram } from './histogram';
@@ -18,6 +18,7 @@ import { placesElement } from './places';
 import { tensorTable } from './tensors';
 import { channelText, weightRanges } from './weights';
 import { wholeModel, type WholeContext } from './whole';
+import { decibelsText } from '../../../src/shared/measured';
 
 export interface DetailActions extends FixActions {
   readonly pin: (layer: number | null) => void;
@@ -148,7 +149,7 @@ export class Detail {
       return [
         h('b', {
           class: measure === 'local' && isProblem(layers, layer, threshold) ? 'problem' : '',
-          text: dB(layers[measure][layer]!),
+          text: errorText(layers, measure, layer),
         }),
         h('span', { class: `change ${tone(change)}`, text: ` ${changeDB(change)}` }),
       ];
@@ -265,7 +266,7 @@ function gridText({ scale, zeroPoint, type }: { scale: number; zeroPoint: number
 }
 
 function worstText({ sample, sqnr }: NonNullable<LayerFacts['worst']>): string {
-  return `${printable(sample)}, ${dB(fromDecibels(sqnr))}`;
+  return `${printable(sample)}, ${decibelsText(sqnr)}`;
 }
 
 function kernelText({ kernel }: Layers, layer: number): string {

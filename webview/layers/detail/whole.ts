@@ -5,7 +5,7 @@ import { VERDICTS } from '../../../src/shared/verdicts';
 import type { CulpritsFacts, ReportFacts } from '../../../src/shared/viewFacts';
 import { h, type Child } from '../dom';
 import { isProblem, sortedByBlame, sortedByError, type Blame, type Layers } from '../layers';
-import { dB } from '../text';
+import { errorText } from '../text';
 import { shareText } from '../verdicts';
 import { causesElement, verdictBadge, type OpenSample } from './blame';
 import { pricesSection, type FixContext } from './fixes';
@@ -75,7 +75,7 @@ function worst(layers: Layers, threshold: number, context: WholeContext): Child[
     proposals(order.slice(0, PROPOSED), layers, context, (layer) => [
       h('span', {
         class: isProblem(layers, layer, threshold) ? 'number problem' : 'number',
-        text: dB(layers.local[layer]!),
+        text: errorText(layers, 'local', layer),
       }),
     ]),
     ...(context.asks ? culpritsQuestion(context) : []),
