@@ -9,6 +9,7 @@ import type { Plan, PlannedLayer } from '../plan/types';
 import type { Mode } from '../../shared/recipe';
 import type { Tensor } from '../tensor';
 import { ModelEditor } from './edits';
+import { Exposure } from './exposure';
 import type { Conversion, QuantizedActivation, QuantizedWeight } from './types';
 
 export class Construction {
@@ -17,6 +18,7 @@ export class Construction {
   /** Of the fp32 model. */
   readonly graph: Graph;
   readonly editor: ModelEditor;
+  readonly exposure: Exposure;
   /** By name of the float tensor. */
   readonly activations = new Map<string, QuantizedActivation>();
   /** By name of the layer. */
@@ -29,6 +31,7 @@ export class Construction {
     this.convention = convention;
     this.graph = new Graph(model);
     this.editor = new ModelEditor(model);
+    this.exposure = new Exposure(plan, this.graph);
     this.#nodes = this.editor.nodesByName();
   }
 

@@ -5,6 +5,7 @@ import type { Convention, Range } from '../calibrate/qparams';
 import { StringStringEntryProtoSchema } from '../onnx/generated/onnx_pb';
 import { shallow, type OnnxModel } from '../onnx/model';
 import { isStatic, type Plan } from '../plan/types';
+import { raiseBarriers } from './barrier';
 import { Construction } from './construction';
 import { convertDynamic } from './dynamic';
 import { toQOperator } from './qoperator';
@@ -56,6 +57,7 @@ export function toQdq(model: OnnxModel, plan: Plan, { ranges, means, convention 
   convertStatic(construction, ranges, means);
   convertDynamic(construction);
   convertWeightOnly(construction);
+  raiseBarriers(construction);
   return construction.finish();
 }
 

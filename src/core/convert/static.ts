@@ -168,7 +168,8 @@ class StaticConverter {
       const raw = editor.freshName(`${tensor}_float`);
       node.output[node.output.indexOf(tensor)] = raw;
       editor.insertAfter(node, this.#quantizer(tensor, raw, integer));
-      editor.insertAfter(node, this.#dequantizer(tensor, integer, dequantized));
+      const channels = this.#construction.exposure.channelsOf(tensor);
+      editor.insertAfter(node, this.#dequantizer(tensor, integer, dequantized, channels));
     } else {
       dequantized = editor.freshName(`${tensor}_dequantized`);
       const maker = this.#graph.producer(tensor);
@@ -187,10 +188,25 @@ class StaticConverter {
     return { op: 'QuantizeLinear', name, inputs: [source, scaleName, zeroPointName], outputs: [integer] };
   }
 
-  #dequantizer(tensor: string, integer: string, dequantized: string): NodeSpec {
-    const { scaleName, zeroPointName } = this.#groupOf(tensor);
-    const name = this.#editor.freshName(`${tensor}_DequantizeLinear`);
-    return { op: 'DequantizeLinear', name, inputs: [integer, scaleName, zeroPointName], outputs: [dequantized] };
+  /** @param channels gives each its own scale, all alike: what float convolutions alone read (see {@link Exposure}) */
+  #dequantizer(tensor: string, integer: string, dequantized: string, channels?: number): NodeSpec {
+    const { scaleName, zeroPointName, scale, zeroPoint } = this.#groupOf(tensor);
+    const editor = this.#editor;
+    const name = editor.freshName(`${tensor}_DequantizeLinear`);
+    const spec = { op: 'DequantizeLinear', name, outputs: [dequantized] };
+    const type = this.#plan.activations.get(tensor)?.type;
+    if (channels === undefined || type === undefined) return { ...spec, inputs: [integer, scaleName, zeroPointName] };
+    const scales = makeTensor('float32', [channels], new Float32Array(channels).fill(scale));
+    const zeros = { type, dims: [channels], data: allocate(type, channels).fill(zeroPoint) };
+    return {
+      ...spec,
+      inputs: [
+        integer,
+        editor.addInitializer(`${tensor}_channel_scale`, scales),
+        editor.addInitializer(`${tensor}_channel_zero_point`, zeros),
+      ],
+      attributes: { axis: 1 },
+    };
   }
 
   /** A constant operand, such as what an Add adds, is stored as integers; returns the float name. */
