@@ -89,6 +89,10 @@ export const ERROR_CODES = {
     exit: EXIT.engineFailure,
     hint: 'onnxruntime failed while running the model; its message tells why.',
   },
+  'float-not-kept': {
+    exit: EXIT.engineFailure,
+    hint: 'This is a fault of Quantscope: please report it with the message. Nothing was overwritten. Until it is mended, let the named layers be quantized.',
+  },
   'runtime-missing': {
     exit: EXIT.engineFailure,
     hint: 'The engine runs on Linux and Windows (x64, ARM64) and on macOS (ARM64). Elsewhere recipes and reports can be read, but no model runs; a remote machine or a container of those kinds can run it.',

@@ -10,7 +10,7 @@ import { verdictsOf } from '../verify/verify';
 import type { Prepared } from './prepare';
 
 /** What can be planned again. */
-export type Plannable = Pick<Prepared, 'plan' | 'planWith'> & { readonly backend: Pick<Backend, 'runsHere'> };
+export type Plannable = Pick<Prepared, 'graph' | 'plan' | 'planWith'> & { readonly backend: Pick<Backend, 'runsHere'> };
 
 export interface Settled<P, T> {
   /** With the plan that holds. */
@@ -50,7 +50,7 @@ export async function settle<P extends Plannable, T>(first: P, options: SettleOp
     let next: Concessions | null;
     try {
       const conversion = await options.convert(plan);
-      const verdicts = await verdictsOf(plan, conversion);
+      const verdicts = await verdictsOf(plan, conversion, first.graph);
       // Where the target is another runtime, what this one does not fuse says nothing about it.
       next = first.backend.runsHere && rounds++ < MOST_ROUNDS ? replan(plan, verdicts, concessions) : null;
       if (next === null) {

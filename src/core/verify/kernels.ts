@@ -12,12 +12,14 @@ import { canonicalDomain } from '../onnx/model';
 import { elementTypeOf } from '../onnx/tensorProto';
 import type { Plan, PlannedLayer } from '../plan/types';
 
+type Int8Output = 'integer' | 'float' | 'either';
+
 /**
  * Operators that compute on 8-bit integers, and what comes out of them
  * (https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md; ONNX Operators.md).
  * `either`: integers where the node has an output scale, else floats.
  */
-const INT8_KERNELS: Readonly<Record<string, 'integer' | 'float' | 'either'>> = {
+const INT8_KERNELS: Readonly<Record<string, Int8Output>> = {
   QLinearConv: 'integer',
   QLinearMatMul: 'integer',
   ConvInteger: 'float',
@@ -96,6 +98,8 @@ export interface Kernel {
   readonly node: string;
   /** Operator type without its domain. */
   readonly op: string;
+  /** What comes out of it where it is one that computes on 8-bit integers, and does not only move them. */
+  readonly int8: Int8Output | undefined;
   /** Whether it computes on, or moves, quantized integers. */
   readonly integer: boolean;
   /** Whether it is named after the layer; else the layer was merged into the kernel of another. */
@@ -124,7 +128,8 @@ export function findKernels(plan: Plan, conversion: Conversion, optimized: Graph
     const node = own ?? makerOf(layer, conversion, optimized) ?? namedLike(layer.fused, byName);
     if (node === undefined) continue;
     const integer = runsOnIntegers(node, integers);
-    kernels.set(layer.name, { node: node.name, op: node.opType, integer, own: own !== undefined });
+    const int8 = INT8_KERNELS[opKey(node)];
+    kernels.set(layer.name, { node: node.name, op: node.opType, int8, integer, own: own !== undefined });
   }
   return kernels;
 }

@@ -8,6 +8,7 @@ import type { Plan } from '../plan/types';
 import { optimizedModel } from '../runtime/deployed';
 import { profileKernels } from '../runtime/inspect';
 import type { Feeds } from '../runtime/session';
+import { assertFloatKept, deviations } from './deviations';
 import { classify, findKernels, type Verdict } from './kernels';
 import { timesByLayer, type LayerTimes } from './times';
 
@@ -34,16 +35,17 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** @throws `runtime-rejected`, `custom-op`, `runtime-failed`, `cancelled` */
+/** @throws `float-not-kept`, `runtime-rejected`, `custom-op`, `runtime-failed`, `cancelled` */
 export async function verify(options: VerifyOptions): Promise<Verification> {
-  const verdicts = await verdictsOf(options.plan, options.conversion);
+  const verdicts = await verdictsOf(options.plan, options.conversion, new Graph(options.fp32));
   throwIfCancelled(options.signal);
   return { verdicts, ...(await kernelTimes(options)) };
 }
 
-/** @throws `runtime-rejected`, `custom-op` */
-export async function verdictsOf(plan: Plan, conversion: Conversion): Promise<Map<string, Verdict>> {
+/** @throws `float-not-kept` where a layer planned float is not, `runtime-rejected`, `custom-op` */
+export async function verdictsOf(plan: Plan, conversion: Conversion, fp32: Graph): Promise<Map<string, Verdict>> {
   const optimized = new Graph(await optimizedModel(conversion.model, 'extended'));
+  assertFloatKept(deviations(plan, conversion, optimized, fp32));
   return classify(plan, findKernels(plan, conversion, optimized));
 }
 
