@@ -122,7 +122,8 @@ export class Exposure {
   }
 
   #inputChannels(node: NodeProto, index: number): number | undefined {
-    if (index !== 0 || !this.#floats.has(node)) return undefined;
+    // Beside weights of integers the runtime asks for integers only, not for one scale.
+    if (index !== 0 || this.#floats.get(node)?.quantize !== false) return undefined;
     const [first, second] = this.#graph.initializer(node.input[1] ?? '')?.dims.map(Number) ?? [];
     if (node.opType === 'ConvTranspose') return first;
     return node.opType === 'Conv' && second !== undefined ? second * intAttribute(node, 'group', 1) : undefined;

@@ -79,6 +79,16 @@ describe('what is planned float is float, and what is planned int8 is int8', () 
     });
   }
 
+  test('a layer whose weights alone are int8 computes in float between int8 layers', async () => {
+    const { model, samples, excluded } = FLOAT_LAYERS[1]!();
+    const layers = excluded.map((select) => ({ select, mode: 'weight-only' as const }));
+    const made = await quantize(model, samples, { layers });
+    assert.ok(made.plan.layers.some(({ quantize: int8, mode }) => int8 && mode === 'weight-only'));
+    assert.deepEqual(await deviationsOf(made), []);
+    const taken = { ...made, conversion: { ...made.conversion, model: withoutBarriers(made.conversion.model) } };
+    assert.ok((await deviationsOf(taken)).length > 0);
+  });
+
   test('the format qoperator writes no int8 kernel for a float layer', async () => {
     for (const make of FLOAT_LAYERS.slice(1, 2)) {
       assert.deepEqual(await deviationsOf(await quantized(make(), { format: 'qoperator' })), []);

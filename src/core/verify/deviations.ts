@@ -9,7 +9,7 @@
 
 import { plural } from '../../shared/format';
 import { QuantscopeError } from '../../shared/errors';
-import { movesValues, onlyCuts } from '../convert/exposure';
+import { computesInFloat, movesValues, onlyCuts } from '../convert/exposure';
 import type { Conversion } from '../convert/types';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
@@ -39,12 +39,12 @@ export function deviations(plan: Plan, conversion: Conversion, optimized: Graph,
   return plan.layers.flatMap((layer): Deviation[] => {
     const kernel = kernels.get(layer.name);
     const base = { layer: layer.name, kernel: kernel?.op ?? null };
-    if (layer.quantize)
+    if (!computesInFloat(layer))
       return verdicts.get(layer.name)?.status === 'quantized' ? [] : [{ ...base, planned: 'int8', found: 'float' }];
     if (ownConversions || kernel === undefined) return [];
     if (isInt8(layer, kernel, fp32)) return [{ ...base, planned: 'float', found: 'int8' }];
     const node = kernel.own ? nodes.get(kernel.node) : undefined;
-    if (node === undefined || hasOwnWeights(layer, node, optimized, fp32)) return [];
+    if (layer.quantize || node === undefined || hasOwnWeights(layer, node, optimized, fp32)) return [];
     return [{ ...base, planned: 'float', found: 'other-weights' }];
   });
 }
