@@ -33,7 +33,7 @@ function withoutBarriers(model: OnnxModel): OnnxModel {
   const scalar = new Map(graph.node.filter((n) => n.opType === 'QuantizeLinear').map((n) => [n.output[0], n.input]));
   const barred = new Map<string, string>();
   graph.node = graph.node.flatMap((node): NodeProto[] => {
-    if (node.opType === 'Max') {
+    if (node.name.endsWith('_barred')) {
       barred.set(node.output[0]!, node.input[0]!);
       return [];
     }
