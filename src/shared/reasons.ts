@@ -51,6 +51,11 @@ export const REASONS = {
     sentence: 'The weight of this layer is computed at run time; the backend needs a constant.',
     advice: 'Fold the weight into a constant when exporting, where that is possible.',
   },
+  'activation-product': {
+    status: 'float',
+    sentence: 'Both factors of this product are computed at run time; only products with a constant run in int8.',
+    advice: 'Nothing to do: quantizing both factors first takes longer than the float product, as in attention.',
+  },
   'dynamic-bias': {
     status: 'fallback',
     sentence: 'The bias of this layer is computed at run time; an int8 kernel needs a constant.',

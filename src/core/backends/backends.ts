@@ -130,7 +130,7 @@ export const BACKENDS: Readonly<Record<BackendId, Backend>> = {
         ...COMPUTE_OPS.MatMul,
         perTensorWeight: true,
         integerOutput: true,
-        conditions: ['constant-weight', 'static-shape'],
+        conditions: ['constant-factor', 'constant-weight', 'static-shape'],
       },
       Softmax: { kind: 'cheap', integerOutput: true, outputRange: { min: 0, max: 1 } },
     },

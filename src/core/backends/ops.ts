@@ -17,7 +17,11 @@ const gemm: OpRule = {
   conditions: ['constant-weight', 'constant-bias', 'gemm-plain'],
 };
 
-const matMul: OpRule = { kind: 'compute', weight: { input: 1, axis: 'last' }, conditions: ['constant-weight'] };
+const matMul: OpRule = {
+  kind: 'compute',
+  weight: { input: 1, axis: 'last' },
+  conditions: ['constant-factor', 'constant-weight'],
+};
 
 const cheap: OpRule = { kind: 'cheap', integerOutput: true };
 const elementwise: OpRule = { kind: 'cheap', activations: 'all', integerOutput: true };

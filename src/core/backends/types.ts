@@ -7,6 +7,7 @@ import type { OpKind } from '../plan/types';
 
 /** A condition on one node that the table cannot say by operator type alone; see plan/conditions.ts. */
 export type Condition =
+  | 'constant-factor'
   | 'constant-weight'
   | 'constant-bias'
   | 'gemm-plain'

@@ -58,6 +58,15 @@ describe('reasons', () => {
       layer: 'Add_of_y',
     },
     'dynamic-weight': { model: runtimeWeight, layer: 'Conv_of_y' },
+    'activation-product': {
+      model: buildModel({
+        opset: 13,
+        inputs: { q: [1, 2, 4, 8], k: [1, 2, 8, 4] },
+        nodes: [node('MatMul', ['q', 'k'], ['y'])],
+        outputs: ['y'],
+      }),
+      layer: 'MatMul_of_y',
+    },
     'dynamic-bias': { model: runtimeWeight, layer: 'Conv_of_z' },
     'in-subgraph': {
       model: buildModel({
