@@ -36,6 +36,8 @@ export const FIX_KINDS = [
   'exclude-op',
   'exclude-scope',
   'include-layer',
+  'layer-mode',
+  'mode',
   'backend',
   'observer',
   'layer-observer',

@@ -96,6 +96,18 @@ export const REASONS = {
     sentence: 'The backend needs fixed shapes and this node has none.',
     advice: 'Export the model with fixed shapes.',
   },
+  'needs-dynamic': {
+    status: 'fallback',
+    sentence:
+      'The runtime has an int8 kernel for this operator that quantizes its activations at run time, and no other.',
+    advice: 'Set `mode: dynamic` for this layer.',
+  },
+  'weight-only-at-most': {
+    status: 'fallback',
+    sentence: 'The runtime has no int8 kernel for this operator in any mode.',
+    advice:
+      'Set `mode: weight-only` for this layer: its weights take a quarter of the space, and it computes in float.',
+  },
   'mode-skips-op': {
     status: 'float',
     sentence: 'The mode of this layer quantizes no operator of this kind.',

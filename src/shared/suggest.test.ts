@@ -204,6 +204,20 @@ describe('fixes of a layer that is not in int8', () => {
     assert.deepEqual(kinds(report(layers, { framework: 'onnx' })), []);
   });
 
+  test('what another mode quantizes is sent there, all of the operator at once', () => {
+    const lstm = (name: string): LayerReport =>
+      layer(name, { op: 'LSTM', status: 'fallback', reason: 'needs-dynamic' });
+    const changeOf = (select: string, mode: 'dynamic' | 'weight-only') => ({
+      kind: 'override',
+      override: { select, mode },
+    });
+    const changes = (...layers: readonly LayerReport[]) =>
+      suggestFixes(report(layers), 'a').map(({ change }) => change);
+    assert.deepEqual(changes(lstm('a')), [changeOf('a', 'dynamic')]);
+    assert.deepEqual(changes(lstm('a'), lstm('b')), [changeOf('op:LSTM', 'dynamic'), changeOf('a', 'dynamic')]);
+    assert.deepEqual(changes(left('weight-only-at-most')), [changeOf('a', 'weight-only')]);
+  });
+
   test('an opset that was kept is raised', () => {
     const recipe = { model: 'm', normalize: { opset: 'keep' as const } };
     const model = { opset: 9 } as Report['model'];

@@ -10,7 +10,7 @@ import { makeTensor, type Tensor } from '../tensor';
 import { verify } from '../verify/verify';
 import { analyze, type Analysis } from './analyze';
 import { isFloat } from './taps';
-import { comparedOf } from '../../shared/measured';
+import { comparedOf, sqnrOf } from '../../shared/measured';
 
 const next = random(9);
 const tensor = (...dims: number[]): Tensor => randomTensor('float32', dims, next, 2);
@@ -124,6 +124,35 @@ describe('analyze as converted', () => {
       const alone = await local(settings, layer);
       assert.ok(alone !== null && alone !== undefined, layer);
       assert.deepEqual(await local(MIXED, layer), alone, layer);
+    }
+  });
+
+  test('recurrent layers have an error of their own, whichever of their outputs are left out', async () => {
+    const lstm = (input: string, outputs: readonly string[], n: number) =>
+      node('LSTM', [input, `w${n}`, `r${n}`], outputs, { hidden_size: 4 });
+    const model = buildModel({
+      opset: 14,
+      inputs: { x: [5, 1, 6] },
+      constants: { w0: tensor(1, 16, 6), r0: tensor(1, 16, 4), w1: tensor(1, 16, 6), r1: tensor(1, 16, 4) },
+      nodes: [
+        lstm('x', ['', 'h', 'c'], 0),
+        lstm('x', ['', '', 'd'], 1),
+        node('Concat', ['h', 'c', 'd'], ['y'], { axis: 0 }),
+      ],
+      outputs: ['y'],
+    });
+    const samples = [{ x: tensor(5, 1, 6) }];
+    const result = await analyzed(model, { mode: 'dynamic' }, samples);
+    assertAccounted(result);
+    const errors = result.quantized.plan.layers.flatMap(({ op, name }) =>
+      op === 'LSTM' ? [result.analysis.layers.get(name)] : [],
+    );
+    assert.equal(errors.length, 2);
+    for (const layer of errors) {
+      const local = sqnrOf(layer?.local) ?? 0;
+      assert.ok(local > 20 && local < 80);
+      // Nothing before it is quantized.
+      assert.equal(sqnrOf(layer?.accumulated), local);
     }
   });
 

@@ -7,7 +7,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Conversion, QuantizedActivation } from '../convert/types';
 import { GraphProtoSchema, type NodeProto, type TensorProto } from '../onnx/generated/onnx_pb';
 import { outerReferences } from '../onnx/check';
-import { outputOf, type Graph } from '../onnx/graph';
+import type { Graph } from '../onnx/graph';
 import { cloneNode, makeNode, shallow, type OnnxModel } from '../onnx/model';
 import { makeTensorProto } from '../onnx/tensorProto';
 import { isStatic, type PlannedLayer } from '../plan/types';
@@ -86,7 +86,7 @@ export function buildShadow(
 
 /** Layers with a common input bring the same quantizer each. */
 function withoutRepeats(nodes: readonly NodeProto[]): NodeProto[] {
-  return [...new Map(nodes.map((node) => [outputOf(node), node])).values()];
+  return [...new Map(nodes.map((node) => [node.output.find((name) => name !== ''), node])).values()];
 }
 
 /** @returns `undefined` where something the layer reads is out of reach, such as a subgraph's tensors */

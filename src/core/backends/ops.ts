@@ -32,6 +32,19 @@ export const COMPUTE_OPS = { Conv: conv, Gemm: gemm, MatMul: matMul } as const;
 
 export const CONV_TRANSPOSE: OpRule = { ...conv, weight: { input: 1, axis: 1 } };
 
+/**
+ * Of weights [directions, gates × hidden, size] each row is a channel. No runtime of ours has a kernel with activations of
+ * known scales for them, so they are quantized in other modes only.
+ */
+const recurrent: OpRule = {
+  kind: 'compute',
+  weight: { input: 1, axis: 1 },
+  recurrence: 2,
+  conditions: ['constant-weight', 'constant-recurrence', 'time-major'],
+};
+
+export const RECURRENT_OPS: Readonly<Record<string, OpRule>> = { LSTM: recurrent, GRU: recurrent, RNN: recurrent };
+
 /** Sums, products and pooling. */
 export const CHEAP_OPS = {
   Add: elementwise,

@@ -14,7 +14,9 @@ export type Condition =
   | 'resize-nearest'
   | 'static-shape'
   | 'two-dimensional'
-  | 'enough-channels';
+  | 'enough-channels'
+  | 'constant-recurrence'
+  | 'time-major';
 
 export interface OpRule {
   readonly kind: OpKind;
@@ -22,6 +24,8 @@ export interface OpRule {
   readonly activations?: readonly number[] | 'all';
   /** Input and channel axis of the weight. `gemm`: 0 where transB, else 1. `last`: the last axis. */
   readonly weight?: { readonly input: number; readonly axis: number | 'gemm' | 'last' | null };
+  /** Input of the second weight of a recurrent layer, by which its own state is multiplied; axis as of the first. */
+  readonly recurrence?: number;
   readonly bias?: number;
   /** The int8 kernel always writes integers (Conv); others may end in float where only float reads on. */
   readonly integerOutput?: boolean;

@@ -8,7 +8,7 @@ import { subgraphs } from '../onnx/attributes';
 import { outerReferences } from '../onnx/check';
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
-import { cloneModel, cloneNode, graphOf, type OnnxModel } from '../onnx/model';
+import { cloneModel, cloneNode, graphOf, setOpsetVersion, type OnnxModel } from '../onnx/model';
 import { nameOnly } from '../runtime/inspect';
 
 /** What stands in for a tensor, which may depend on who reads it; `null` is the caller, who reads the outputs. */
@@ -24,6 +24,9 @@ export interface Additions {
   readonly nodes: readonly NodeProto[];
   readonly initializers: ReadonlyMap<string, TensorProto>;
 }
+
+/** Of operators that only int8 layers have, such as DynamicQuantizeLSTM. */
+const RUNTIME_DOMAIN = 'com.microsoft';
 
 export interface VariantGraph {
   readonly model: OnnxModel;
@@ -52,6 +55,7 @@ export function withVariants(
   const model = cloneModel(base);
   const proto = graphOf(model);
   proto.node = [...graph.nodes, ...additions.nodes];
+  if (additions.nodes.some(({ domain }) => domain === RUNTIME_DOMAIN)) setOpsetVersion(model, RUNTIME_DOMAIN, 1);
   const present = new Set(proto.initializer.map(({ name }) => name));
   for (const [name, tensor] of additions.initializers) if (!present.has(name)) proto.initializer.push(tensor);
   const listed = new Set(proto.output.map(({ name }) => name));

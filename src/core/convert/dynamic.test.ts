@@ -200,7 +200,7 @@ describe('dynamic graphs', () => {
     assert.equal(conversion.activations.size, 0);
   });
 
-  test('recurrent layers and convolutions stay in float', async () => {
+  test('an LSTM is quantized beside its neighbours', async () => {
     const H = 3;
     const model = buildModel({
       opset: 13,
@@ -213,7 +213,7 @@ describe('dynamic graphs', () => {
     assert.deepEqual(
       plan.layers.map(({ op, reason }) => [op, reason]),
       [
-        ['LSTM', 'mode-skips-op'],
+        ['LSTM', null],
         ['MatMul', null],
       ],
     );

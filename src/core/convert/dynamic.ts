@@ -16,6 +16,7 @@ import type { PlannedLayer, WeightPlan } from '../plan/types';
 import { allocate, makeTensor, toFloat32, type Tensor } from '../tensor';
 import type { Construction } from './construction';
 import type { ModelEditor } from './edits';
+import { convertLstm } from './lstm';
 import { columnOrder, quantizeWeight, weightParams } from './weights';
 
 /** What DynamicQuantizeLinear makes of one activation. */
@@ -25,11 +26,17 @@ interface RuntimeQuantized {
   readonly zeroPoint: string;
 }
 
-/** Obeys the dynamic layers of a plan: each MatMul and Gemm becomes a MatMulInteger under the same name. */
+/**
+ * Obeys the dynamic layers of a plan: each MatMul and Gemm becomes a MatMulInteger under the same name, each LSTM a
+ * DynamicQuantizeLSTM.
+ */
 export function convertDynamic(construction: Construction): void {
   const converter = new DynamicConverter(construction);
   for (const layer of construction.layersOf('dynamic')) {
-    if (layer.weight !== null) converter.convert(layer, layer.weight);
+    const { weight, recurrence } = layer;
+    if (weight === null) continue;
+    if (recurrence === null) converter.convert(layer, weight);
+    else convertLstm(construction, layer, weight, recurrence);
   }
 }
 

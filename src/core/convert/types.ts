@@ -23,6 +23,8 @@ export interface QuantizedWeight {
   readonly axis: number | null;
   readonly scales: Float32Array;
   readonly zeroPoints: Int32Array;
+  /** The second weight of a recurrent layer. */
+  readonly recurrence?: QuantizedWeight;
 }
 
 export interface Conversion {

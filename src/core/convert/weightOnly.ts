@@ -3,16 +3,18 @@
  * computes as it did. A quarter of the size, and no error from activations.
  */
 
+import type { NodeProto } from '../onnx/generated/onnx_pb';
+import type { WeightPlan } from '../plan/types';
 import { allocate, makeTensor } from '../tensor';
 import type { Construction } from './construction';
+import type { QuantizedWeight } from './types';
 import { productOrder, quantizeWeight, weightParams } from './weights';
 
 /** Obeys the weight-only layers of a plan. A weight that several of them read in the same way is stored once. */
 export function convertWeightOnly(construction: Construction): void {
   const { editor, convention, weights } = construction;
   const dequantized = new Map<string, string>();
-  for (const { name, node: original, weight: weightPlan } of construction.layersOf('weight-only')) {
-    if (weightPlan === null) continue;
+  const convert = (name: string, original: NodeProto, weightPlan: WeightPlan): QuantizedWeight => {
     const { tensor, type, axis } = weightPlan;
     const node = construction.nodeOf(original);
     const weight = construction.constantOf(tensor);
@@ -38,6 +40,11 @@ export function convertWeightOnly(construction: Construction): void {
       });
     }
     node.input[weightPlan.input] = float;
-    weights.set(name, { layer: name, tensor, type, ...params });
+    return { layer: name, tensor, type, ...params };
+  };
+  for (const { name, node, weight, recurrence } of construction.layersOf('weight-only')) {
+    if (weight === null) continue;
+    const second = recurrence === null ? {} : { recurrence: convert(name, node, recurrence) };
+    weights.set(name, { ...convert(name, node, weight), ...second });
   }
 }

@@ -40,6 +40,11 @@ export function macsOf(node: NodeProto, graph: Graph, tensors: ReadonlyMap<strin
             .slice(0, 1),
         )
       );
+    case 'LSTM':
+    case 'GRU':
+    case 'RNN':
+      // Every step multiplies its input by W and the state by R.
+      return elements(shapeOf(0).slice(0, 2)) * (elements(shapeOf(1)) + elements(shapeOf(2)));
     default:
       return 0;
   }

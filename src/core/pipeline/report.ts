@@ -108,15 +108,16 @@ function weightReports(layer: PlannedLayer, { prepared, conversion }: LayerSourc
     const proto = name === '' ? undefined : graph.initializer(name);
     // Scalars and shapes are parameters of the operator, not weights.
     if (proto === undefined || proto.dims.length === 0) return [];
-    const isWeight = quantized?.tensor === name;
+    const weight = [quantized, quantized?.recurrence].find((candidate) => candidate?.tensor === name);
+    const isWeight = weight !== undefined;
     const isBias = layer.bias === name;
     if (!isWeight && !isBias) return [];
     const quantization: QuantParams | null = isWeight
       ? {
-          type: quantized.type,
-          scale: [...quantized.scales],
-          zeroPoint: [...quantized.zeroPoints],
-          axis: quantized.axis,
+          type: weight.type,
+          scale: [...weight.scales],
+          zeroPoint: [...weight.zeroPoints],
+          axis: weight.axis,
         }
       : null;
     const span = spanOf(toFloat32(graph.constant(name) ?? { type: 'float32', dims: [0], data: new Float32Array(0) }));

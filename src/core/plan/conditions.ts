@@ -34,6 +34,12 @@ export const CONDITIONS: Readonly<Record<Condition, Check>> = {
     reason: 'dynamic-weight',
     holds: ({ node, rule, graph }) => rule.weight !== undefined && isConstantInput(graph, node, rule.weight.input),
   },
+  'constant-recurrence': {
+    reason: 'dynamic-weight',
+    holds: ({ node, rule, graph }) => rule.recurrence !== undefined && isConstantInput(graph, node, rule.recurrence),
+  },
+  // The attribute `layout` came with opset 14; the int8 operator has none.
+  'time-major': { reason: 'op-not-supported', holds: ({ node }) => intAttribute(node, 'layout', 0) === 0 },
   'constant-bias': {
     reason: 'dynamic-bias',
     holds: ({ node, rule, graph }) => {

@@ -9,6 +9,7 @@ import { opKey, outputOf, type Graph } from '../onnx/graph';
 import { canonicalDomain } from '../onnx/model';
 import { isNoOp } from '../onnx/noOp';
 import type { TensorInfo } from '../runtime/session';
+import { RECURRENT_OPS } from '../backends/ops';
 import { clipBounds, CONDITIONS, isRow } from './conditions';
 import type { NodeOverride } from '../../shared/selectors';
 import { isStatic, type Concessions } from './types';
@@ -43,11 +44,12 @@ const NOT_QUANTIZABLE: OpRule = { kind: 'none' };
 
 /**
  * Operators that dynamic and weight-only modes quantize: those with a constant weight. Dynamic leaves
- * Conv out, for which onnxruntime has no fast kernel with activations quantized at run time.
+ * Conv out, for which onnxruntime has no fast kernel with activations quantized at run time, and what
+ * it has no such kernel for at all.
  */
 export const WEIGHT_MODE_OPS: Readonly<Record<Exclude<Mode, 'static'>, readonly string[]>> = {
-  dynamic: ['MatMul', 'Gemm'],
-  'weight-only': ['Conv', 'MatMul', 'Gemm'],
+  dynamic: ['MatMul', 'Gemm', 'LSTM'],
+  'weight-only': ['Conv', 'MatMul', 'Gemm', 'LSTM', 'GRU', 'RNN'],
 };
 
 /** Conditions that are about int32 biases, which dynamic layers add in float, or about int8 products. */
@@ -123,7 +125,16 @@ export function biasAddOf({ fused }: { readonly fused: readonly NodeProto[] }): 
 function ruleOf(node: NodeProto, mode: Mode, { backend }: PlanInput): OpRule | undefined {
   const key = opKey(node);
   if (mode !== 'static' && !WEIGHT_MODE_OPS[mode].includes(key)) return undefined;
+  if (mode !== 'static' && backend.runsHere && Object.hasOwn(RECURRENT_OPS, key)) return RECURRENT_OPS[key];
   return Object.hasOwn(backend.ops, key) ? backend.ops[key] : undefined;
+}
+
+/** Why a mode has no rule for an operator, where another mode may have one. */
+function unknownTo(mode: Mode, node: NodeProto, { backend }: PlanInput): ReasonCode {
+  if (backend.runsHere && Object.hasOwn(RECURRENT_OPS, opKey(node))) {
+    return WEIGHT_MODE_OPS.dynamic.includes(opKey(node)) ? 'needs-dynamic' : 'weight-only-at-most';
+  }
+  return mode === 'static' ? backend.otherwise : 'mode-skips-op';
 }
 
 export function isConstantNode(node: NodeProto): boolean {
@@ -163,7 +174,7 @@ function reasonAgainst(
   if (node.opType === 'BatchNormalization') return 'batchnorm-unfolded';
   if (isNoOp(graph, node)) return 'no-op';
   if (backend.keepFloat.includes(node.opType)) return 'op-keeps-float';
-  if (rule === undefined) return mode === 'static' ? backend.otherwise : 'mode-skips-op';
+  if (rule === undefined) return unknownTo(mode, node, input);
   if (activations.length === 0 || activations.some((name) => typeOf(name) !== 'float32')) return 'not-float';
   for (const condition of rule.conditions ?? []) {
     if (MODE_WAIVES[mode].includes(condition)) continue;

@@ -114,9 +114,9 @@ function planLayer(
 ): PlannedLayer {
   const { node, rule, fused, bias, quantize, reason, mode } = draft;
   const readsIntegers = draft.activations.some((name) => activations.has(name));
-  const weight =
-    quantize && rule?.weight !== undefined
-      ? planWeight({ node, rule, mode, readsIntegers }, request, override, graph)
+  const plan = (input: number | undefined): WeightPlan | null =>
+    quantize && rule !== undefined && input !== undefined
+      ? planWeight({ node, rule, input, mode, readsIntegers }, request, override, graph)
       : null;
   return {
     name: node.name,
@@ -129,7 +129,8 @@ function planLayer(
     mode,
     inputs: isStatic(draft) ? draft.activations.filter((name) => activations.has(name)) : [],
     outputs: layerOutputs(draft),
-    weight,
+    weight: plan(rule?.weight?.input),
+    recurrence: plan(rule?.recurrence),
     bias: quantize && bias !== '' ? bias : null,
     apart: isStatic(draft) && request.backend.runsHere ? cutsBehind(draft, graph, activations) : [],
   };
@@ -160,6 +161,8 @@ const REDUCED: Readonly<Record<WeightType, { qmin: number; qmax: number }>> = {
 interface Weighted {
   readonly node: NodeProto;
   readonly rule: OpRule;
+  /** Which of its inputs the weight is. */
+  readonly input: number;
   readonly mode: Mode;
   /** Whether what it multiplies by the weight was integers before. */
   readonly readsIntegers: boolean;
@@ -171,9 +174,9 @@ function planWeight(
   override: NodeOverride | undefined,
   graph: Graph,
 ): WeightPlan | null {
-  const { node, rule } = layer;
+  const { node, rule, input } = layer;
   const { weight } = rule;
-  const tensor = weight === undefined ? undefined : node.input[weight.input];
+  const tensor = node.input[input];
   if (weight === undefined || tensor === undefined) return null;
   const base = weightOverride(recipe.weights);
   const own = weightOverride(override?.weights);
@@ -181,7 +184,9 @@ function planWeight(
   const symmetric = own.symmetric ?? base.symmetric ?? backend.weights.symmetric;
   const granularity = own.granularity ?? base.granularity ?? backend.weights.granularity;
   const dims = graph.constant(tensor)?.dims ?? [];
-  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true || isStack(layer, dims);
+  // The int8 LSTM takes one zero point for all channels.
+  const needsOne = rule.recurrence !== undefined && !symmetric && layer.mode === 'dynamic';
+  const perTensor = granularity === 'per-tensor' || rule.perTensorWeight === true || needsOne || isStack(layer, dims);
   const endangered = saturates && needsGuard(backend, layer) && type === 'int8' && !isDepthwise(node, dims);
   // The guard of pairs counts on zero points of 0; seven bits are safe with any.
   const reduceRange = own.reduceRange ?? base.reduceRange ?? (endangered && !symmetric);
@@ -189,7 +194,7 @@ function planWeight(
   const full = type === backend.weights.type ? backend.weights : WEIGHT_RANGES[type];
   const { qmin, qmax } = reduceRange ? REDUCED[type] : full;
   const saturation = endangered && symmetric && !reduceRange ? 'pairs' : 'none';
-  return { tensor, input: weight.input, type, symmetric, qmin, qmax, axis, saturation };
+  return { tensor, input, type, symmetric, qmin, qmax, axis, saturation };
 }
 
 /**
@@ -197,9 +202,9 @@ function planWeight(
  * at run time do not have. Weight-only computes in float, but where integers come in, the runtime may
  * make an integer product of it, which is the same without saturation.
  */
-function needsGuard(backend: Backend, { mode, readsIntegers }: Weighted): boolean {
+function needsGuard(backend: Backend, { rule, mode, readsIntegers }: Weighted): boolean {
   if (mode === 'dynamic') return backend.runsHere;
-  return backend.id === 'ort-cpu' && (mode === 'static' || readsIntegers);
+  return backend.id === 'ort-cpu' && (mode === 'static' || (readsIntegers && rule.recurrence === undefined));
 }
 
 /** Of a weight of this rank; `null` where it has none. */

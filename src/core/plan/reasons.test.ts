@@ -4,7 +4,7 @@ import { REASONS, type ReasonCode } from '../../shared/reasons';
 import { layerOf, planOf, type Settings } from '../convert/fixtures/quantized';
 import { buildGraph, buildModel, f32, graphAttribute, i64, node } from '../normalize/fixtures/models';
 import { setOpsetVersion, type OnnxModel } from '../onnx/model';
-import { between, IMAGE, KERNEL, PADS, summary } from './fixtures/between';
+import { between, IMAGE, KERNEL, PADS, ramp, summary } from './fixtures/between';
 
 describe('reasons', () => {
   interface Case {
@@ -110,6 +110,27 @@ describe('reasons', () => {
       }),
       layer: 'Conv_of_y',
       settings: { backend: 'qnn' },
+    },
+    'needs-dynamic': {
+      model: buildModel({
+        opset: 14,
+        inputs: { x: [2, 1, 3] },
+        constants: { w: ramp(1, 16, 3), r: ramp(1, 16, 4) },
+        nodes: [node('LSTM', ['x', 'w', 'r'], ['y'], { hidden_size: 4 })],
+        outputs: ['y'],
+      }),
+      layer: 'LSTM_of_y',
+    },
+    'weight-only-at-most': {
+      model: buildModel({
+        opset: 14,
+        inputs: { x: [2, 1, 3] },
+        constants: { w: ramp(1, 12, 3), r: ramp(1, 12, 4) },
+        nodes: [node('GRU', ['x', 'w', 'r'], ['y'], { hidden_size: 4 })],
+        outputs: ['y'],
+      }),
+      layer: 'GRU_of_y',
+      settings: { mode: 'dynamic' },
     },
     'mode-skips-op': {
       model: between([node('Relu', ['a'], ['b'])]),

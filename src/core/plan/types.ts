@@ -65,6 +65,8 @@ export interface PlannedLayer {
   /** The layer's outputs, after what is fused. */
   readonly outputs: readonly string[];
   readonly weight: WeightPlan | null;
+  /** The second weight of a recurrent layer. */
+  readonly recurrence: WeightPlan | null;
   /** Name of the constant bias, quantized to int32 with the scale of input times weight. */
   readonly bias: string | null;
   /**

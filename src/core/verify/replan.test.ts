@@ -20,6 +20,7 @@ function layer(name: string, settings: Partial<PlannedLayer> = {}): PlannedLayer
     inputs: ['x'],
     outputs: [`${name}.y`],
     weight: null,
+    recurrence: null,
     bias: null,
     apart: [],
     ...settings,
