@@ -17,6 +17,7 @@ const UNIT = Float32Array.of(1);
 export class SaturationMeter {
   readonly #conversion: Conversion;
   readonly #int8: Graph;
+  readonly #nodes: ReadonlyMap<string, NodeProto>;
   readonly #counts = new Map<string, { pairs: number; clipped: number }>();
   readonly #weights = new Map<string, KernelWeights>();
 
@@ -24,6 +25,7 @@ export class SaturationMeter {
   constructor(conversion: Conversion, int8: Graph) {
     this.#conversion = conversion;
     this.#int8 = int8;
+    this.#nodes = new Map(int8.nodes.map((node) => [node.name, node]));
   }
 
   /** The tensor a layer multiplies with its weight, where that product may saturate. */
@@ -70,8 +72,8 @@ export class SaturationMeter {
   }
 
   #weightOf(layer: PlannedLayer): Tensor | undefined {
-    const node = this.#int8.nodes.find((candidate) => candidate.name === layer.name);
-    return node?.input.map((name) => this.#integerConstant(name)).find((tensor) => tensor !== undefined);
+    const inputs = this.#nodes.get(layer.name)?.input;
+    return inputs?.map((name) => this.#integerConstant(name)).find((tensor) => tensor !== undefined);
   }
 
   /** An int8 constant of a layer, itself (QOperator) or behind its DequantizeLinear (QDQ); its rank tells it from a zero point. */

@@ -63,8 +63,17 @@ class StaticConverter {
     this.#makeGroups();
     for (const layer of quantized) this.#foldActivations(layer);
     const madeByInt8 = new Map(quantized.flatMap((layer) => layer.outputs.map((name) => [name, layer] as const)));
+    const readers = new Map<string, PlannedLayer[]>();
+    for (const layer of quantized) {
+      for (const name of new Set(layer.inputs)) {
+        const list = readers.get(name);
+        if (list === undefined) readers.set(name, [layer]);
+        else list.push(layer);
+      }
+    }
     for (const activation of this.#plan.activations.values()) {
-      this.#addPair(activation, madeByInt8.get(activation.tensor), quantized);
+      const { tensor } = activation;
+      this.#addPair(activation, madeByInt8.get(tensor), readers.get(tensor) ?? []);
     }
     for (const layer of quantized) this.#quantizeWeight(layer);
     for (const node of new Set(quantized.flatMap((layer) => layer.apart))) this.#spellOut(this.#nodeOf(node));
@@ -152,11 +161,11 @@ class StaticConverter {
    * Quantizes one tensor. What an int8 layer makes is seen only through its integers, by everybody;
    * what a float layer makes stays float for float readers.
    */
-  #addPair(activation: ActivationPlan, producer: PlannedLayer | undefined, quantized: readonly PlannedLayer[]): void {
+  #addPair(activation: ActivationPlan, producer: PlannedLayer | undefined, readers: readonly PlannedLayer[]): void {
     const { tensor, type } = activation;
     const constant = this.#graph.constant(tensor);
     if (constant !== undefined) {
-      this.#redirect(tensor, this.#storeConstant(activation, toFloat32(constant), constant.dims), quantized);
+      this.#redirect(tensor, this.#storeConstant(activation, toFloat32(constant), constant.dims), readers);
       return;
     }
     const editor = this.#editor;
@@ -177,7 +186,7 @@ class StaticConverter {
         if (maker === undefined) editor.insertFirst(spec);
         else editor.insertAfter(this.#nodeOf(maker), spec);
       }
-      this.#redirect(tensor, dequantized, quantized);
+      this.#redirect(tensor, dequantized, readers);
     }
     this.#construction.activations.set(tensor, { tensor, integer, dequantized, type, scale, zeroPoint, range });
   }
@@ -220,9 +229,8 @@ class StaticConverter {
   }
 
   /** Lets the int8 layers read `dequantized` in place of an activation input. */
-  #redirect(tensor: string, dequantized: string, quantized: readonly PlannedLayer[]): void {
-    for (const layer of quantized) {
-      if (!layer.inputs.includes(tensor)) continue;
+  #redirect(tensor: string, dequantized: string, readers: readonly PlannedLayer[]): void {
+    for (const layer of readers) {
       const node = this.#nodeOf(layer.node);
       node.input.forEach((name, index) => {
         if (name === tensor && index !== layer.weight?.input) node.input[index] = dequantized;

@@ -4,6 +4,7 @@ import { QuantscopeError } from '../../shared/errors';
 import type { Preprocess } from '../../shared/recipe';
 import { extensionOf, listSource, type SourceFile, type SourceFiles } from './files';
 import { fingerprintOf } from './fingerprint';
+import type { FeedsCache } from './feedsCache';
 import { describeInput } from './fit';
 import { jsonItems } from './jsonl';
 import { openModule, type ModuleSource } from './module';
@@ -24,6 +25,8 @@ export interface DatasetOptions {
   readonly seed?: number;
   /** Whether JavaScript modules may run. */
   readonly trusted?: boolean;
+  /** Keeps decoded images for other passes; all else is read faster than it is kept. */
+  readonly cache?: FeedsCache;
 }
 
 /** The source that stands for random samples. */
@@ -94,7 +97,8 @@ export async function openDataset(
   return itemDataset({
     kind,
     description: describe(kind, picked.length, unique.length, from, resolved),
-    items: picked,
+    items:
+      group === 'images' && options.cache !== undefined ? options.cache.through(picked, { inputs, resolved }) : picked,
     skipped: [...skipped, ...opened.skipped],
     settings: { kind, inputs, resolved },
   });

@@ -40,6 +40,7 @@ export async function openValidation(
     preprocess: preprocessOf(recipe.preprocess),
     ...(validate.samples === undefined ? {} : { samples: validate.samples }),
     trusted: context.trusted === true,
+    ...(context.feedsCache === undefined ? {} : { cache: context.feedsCache }),
   });
   const { labels } = validate;
   return {

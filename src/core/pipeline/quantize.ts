@@ -12,6 +12,7 @@ import { measureLatency } from '../benchmark/latency';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset, SYNTHETIC } from '../data/dataset';
+import { FeedsCache } from '../data/feedsCache';
 import type { Dataset, Feeds } from '../data/types';
 import { makeFolder } from '../folders';
 import { replaceFiles } from '../files';
@@ -64,7 +65,8 @@ function unfit(error: unknown, data: string | readonly string[] | undefined): Qu
 async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Report> {
   const { recipe, baseDir } = job;
   const stages = new StageClock(context.onProgress);
-  const watched: JobContext = { ...context, onProgress: stages.onProgress };
+  const feedsCache = new FeedsCache(context.memoryCapBytes);
+  const watched: JobContext = { ...context, feedsCache, onProgress: stages.onProgress };
   const planned = await prepare(recipe, baseDir, watched);
   refuseQuantized(planned);
   const name = path.basename(planned.file, path.extname(planned.file));
@@ -215,6 +217,7 @@ async function openCalibrationData(
     samples: calibration.samples ?? DEFAULT_SAMPLES,
     ...(calibration.seed === undefined ? {} : { seed: calibration.seed }),
     trusted: context.trusted === true,
+    ...(context.feedsCache === undefined ? {} : { cache: context.feedsCache }),
   });
 }
 
@@ -252,6 +255,7 @@ async function analyzeErrors(
     samples: Math.min(source.samples ?? ANALYSIS_SAMPLES, ANALYSIS_SAMPLES),
     ...(recipe.calibration?.seed === undefined ? {} : { seed: recipe.calibration.seed }),
     trusted: context.trusted === true,
+    ...(context.feedsCache === undefined ? {} : { cache: context.feedsCache }),
   });
   return analyze({
     fp32: prepared.model,

@@ -2,6 +2,7 @@
 
 import type { OnProgress } from '../../shared/progress';
 import type { Recipe } from '../../shared/recipe';
+import type { FeedsCache } from '../data/feedsCache';
 
 /** What every job may use besides its own input. */
 export interface JobContext {
@@ -13,6 +14,8 @@ export interface JobContext {
   readonly threads?: number;
   /** Upper bound for the activations that one calibration pass holds at once, in bytes. */
   readonly memoryCapBytes?: number;
+  /** What the passes of a run share of its samples. */
+  readonly feedsCache?: FeedsCache;
   /** Whether code of the user may run: data modules and PyTorch models. */
   readonly trusted?: boolean;
   /** The Python program for PyTorch models whose recipe names none. */

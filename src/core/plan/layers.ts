@@ -228,20 +228,24 @@ export function settleIslands(drafts: readonly LayerDraft[], graph: Graph): void
     const draft = owner.get(reader);
     return draft !== undefined && isStatic(draft) && draft.node === reader && draft.activations.includes(tensor);
   };
-  for (let changed = true; changed;) {
-    changed = false;
-    for (const draft of drafts) {
-      const kind = draft.rule?.kind;
-      if (!draft.quantize || (kind !== 'cheap' && kind !== 'move')) continue;
-      const fed = draft.activations.every((name) => {
-        const producer = producers.get(name);
-        return graph.isConstant(name) || (producer !== undefined && isStatic(producer));
-      });
-      const read = layerOutputs(draft).some((name) => graph.uses(name).some(({ node }) => readsIntegers(node, name)));
-      if (fed && read) continue;
-      draft.quantize = false;
-      draft.reason = kind === 'move' ? 'data-movement' : 'float-island';
-      changed = true;
-    }
+  const neighbours = (draft: LayerDraft): (LayerDraft | undefined)[] => [
+    ...draft.activations.map((name) => producers.get(name)),
+    ...layerOutputs(draft).flatMap((name) => graph.uses(name).map(({ node }) => owner.get(node))),
+  ];
+  const isOpen = (draft: LayerDraft): boolean =>
+    draft.quantize && (draft.rule?.kind === 'cheap' || draft.rule?.kind === 'move');
+  // Only the neighbours of what was taken away can fall next; a loop over a set comes to what it adds meanwhile.
+  const waiting = new Set(drafts.filter(isOpen));
+  for (const draft of waiting) {
+    waiting.delete(draft);
+    const fed = draft.activations.every((name) => {
+      const producer = producers.get(name);
+      return graph.isConstant(name) || (producer !== undefined && isStatic(producer));
+    });
+    const read = layerOutputs(draft).some((name) => graph.uses(name).some(({ node }) => readsIntegers(node, name)));
+    if (fed && read) continue;
+    draft.quantize = false;
+    draft.reason = draft.rule?.kind === 'move' ? 'data-movement' : 'float-island';
+    for (const other of neighbours(draft)) if (other !== undefined && isOpen(other)) waiting.add(other);
   }
 }
