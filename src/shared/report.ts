@@ -6,6 +6,7 @@
 import type { Measured } from './measured';
 import type { BackendId, Format, Mode, ObserverId, Recipe, TorchMode } from './recipe';
 import type { ReasonCode } from './reasons';
+import type { MeasuringStage } from './pending';
 import type { Stage } from './progress';
 import type { Timed } from './speed';
 
@@ -209,5 +210,7 @@ export interface Report {
   /** Number of float tensors of the fp32 model that were compared. */
   readonly matched: number;
   readonly seconds: Readonly<Partial<Record<Stage, number>>>;
+  /** What the run has yet to measure, or had when it was ended; left out once it has measured all. */
+  readonly pending?: readonly MeasuringStage[];
   readonly warnings: readonly string[];
 }

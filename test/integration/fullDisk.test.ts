@@ -42,7 +42,6 @@ describe('an output folder that cannot be written', { skip: skip === false ? pri
     [8, []],
     [4, []],
     [4, ['shapes.int8.onnx']],
-    [4, ['shapes.int8.onnx', 'report.json']],
   ];
   for (const [name, readOnly, code] of rows) {
     for (const [samples, fitting] of readOnly ? attempts.slice(0, 2) : attempts) {

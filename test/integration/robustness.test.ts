@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { graphOf, readModel } from '../../src/core/onnx/model';
 import { writeModel } from '../../src/core/onnx/write';
+import { readReport } from '../../src/core/reportFile';
 import { openSession } from '../../src/core/runtime/session';
 import { removeStaleTemporaries } from '../../src/core/staleFiles';
 import { VERSION } from '../../src/core/version';
@@ -159,7 +160,9 @@ describe('cancelling', { skip: process.platform === 'win32' ? 'there is no SIGIN
       assert.equal(result.code, 130, result.stdout.slice(0, 500) + result.stderr);
       assert.equal(errorCodeOf(result), 'cancelled');
       await checkWhole(out);
-      assert.ok(!existsSync(path.join(out, 'report.json')));
+      // Where the int8 model was written already, the table beside it says what is missing.
+      const report = path.join(out, 'report.json');
+      if (existsSync(report)) assert.ok((await readReport(report)).pending?.length);
       assert.deepEqual(filesIn(scratch), [], 'no temporary file of the engine is left');
       reportOf(await runCli(quantizeArguments(model, out, 4)));
       assert.deepEqual(temporariesIn(out), []);

@@ -49,6 +49,9 @@ export async function openValidation(
   };
 }
 
+/** Where nothing was judged, or not yet. */
+export const NO_ACCURACY: Accuracy = { report: null, maybeClasses: [], skipped: [] };
+
 export interface Accuracy {
   readonly report: AccuracyReport | null;
   /** Without a report: outputs that may hold the scores of classes, though nothing says so. */

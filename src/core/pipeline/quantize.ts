@@ -1,39 +1,32 @@
 /** The whole way of the data: model → plan → calibrate → convert → verify → analyze → report. */
 
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { QuantscopeError, throwIfCancelled, toQuantscopeError } from '../../shared/errors';
 import { outputWarnings } from '../../shared/measured';
+import { measuredAfter } from '../../shared/pending';
 import { preprocessOf } from '../../shared/recipe';
-import { REPORT_VERSION, type LatencyReport, type Report } from '../../shared/report';
+import type { LatencyReport, Report } from '../../shared/report';
 import { analyze, type Analysis } from '../analyze/analyze';
-import { targetFacts } from '../backends/backends';
 import { measureLatency } from '../benchmark/latency';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset, SYNTHETIC } from '../data/dataset';
 import { FeedsCache } from '../data/feedsCache';
 import type { Dataset, Feeds } from '../data/types';
-import { makeFolder } from '../folders';
-import { replaceFiles } from '../files';
-import { opsetVersion } from '../onnx/model';
-import { addModel, type WrittenModel } from '../onnx/write';
-import { baseOf, REPORT_FILE, RUNS_FOLDER } from '../reportFile';
 import { resultsFolder } from '../resultsFolder';
 import { needsCalibration } from '../plan/types';
-import { RUNTIME } from '../runtime/version';
-import { removeStaleTemporaries } from '../staleFiles';
-import { TOOL, VERSION } from '../version';
+import { VERSION } from '../version';
 import { kernelTimes } from '../verify/verify';
-import { labelWarnings, measureAccuracy, openValidation, type Accuracy } from './accuracy';
+import { labelWarnings, measureAccuracy, NO_ACCURACY, openValidation, type Accuracy } from './accuracy';
 import { calibrate, type Calibration } from './calibration';
 import { prepare, type Prepared } from './prepare';
 import { finiteWarnings } from './finite';
 import { quantizedBefore, refuseQuantized } from './quantizedBefore';
 import { rangesOf } from './ranges';
 import { settle } from './settle';
-import { countByStatus, layerReports } from './report';
-import { samplesRead, skippedWarnings } from './skipped';
+import { makeResults, writeFirst, writeWhole } from './results';
+import { nothingMeasured, runReport, type Figures } from './runReport';
+import { skippedWarnings } from './skipped';
 import { StageClock } from './stageClock';
 import type { JobContext, QuantizeJob } from './types';
 
@@ -44,7 +37,8 @@ const SATURATION_SAMPLES = 4;
 
 /**
  * Quantizes a model and writes the int8 model, the report and the calibration cache into the output
- * folder. Nothing is written of the model or the report before everything has succeeded.
+ * folder: model and report as soon as the runtime has been asked what it runs, and the report again with the figures
+ * that take longer. What ends the run in between leaves the first.
  */
 export async function quantize(job: QuantizeJob, context: JobContext = {}): Promise<Report> {
   try {
@@ -69,11 +63,8 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   const watched: JobContext = { ...context, feedsCache, onProgress: stages.onProgress };
   const planned = await prepare(recipe, baseDir, watched);
   refuseQuantized(planned);
-  const name = path.basename(planned.file, path.extname(planned.file));
   const outDir = path.resolve(baseDir, job.outDir ?? resultsFolder(planned.file));
-  const runs = path.join(outDir, RUNS_FOLDER);
-  await makeFolder(runs);
-  for (const folder of [outDir, runs]) await removeStaleTemporaries(folder);
+  await makeResults(outDir);
 
   const warnings: string[] = [];
   const dataset = await openCalibrationData(job, planned, watched);
@@ -124,6 +115,15 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   const verification = { verdicts, ...used };
   warnings.push(...conversion.warnings);
 
+  throwIfCancelled(context.signal);
+  const file = path.join(outDir, `${path.basename(prepared.file, path.extname(prepared.file))}.int8.onnx`);
+  const converted = { job, context, prepared, dataset, calibration, conversion, verification, outDir, file };
+  const left = nothingMeasured(measuredAfter('verify'));
+  const written = await writeFirst(file, conversion.model, (files) =>
+    runReport(converted, left, files, stages.finish(), warnings),
+  );
+  stages.tellWhatIsLeft();
+
   stages.enter('analyze');
   const analysis = await analyzeErrors(job, prepared, conversion, watched);
   const judged = validation ?? (dataset === undefined ? undefined : { dataset, labels: undefined });
@@ -131,7 +131,7 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   stages.enter('evaluate');
   const accuracy: Accuracy =
     judged === undefined
-      ? { report: null, maybeClasses: [], skipped: [] }
+      ? NO_ACCURACY
       : await measureAccuracy(
           { fp32: prepared.model, int8: conversion.model },
           { ...judged, task: recipe.task },
@@ -143,61 +143,8 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   if (validation !== undefined) warnings.push(...skippedWarnings(accuracy.skipped));
   throwIfCancelled(context.signal);
 
-  const file = path.join(outDir, `${name}.int8.onnx`);
-  const layers = layerReports({ prepared, conversion, stats: calibration.stats, verification, analysis });
-  const reportOf = (written: WrittenModel): Report => ({
-    version: REPORT_VERSION,
-    tool: TOOL,
-    created: new Date().toISOString(),
-    framework: 'onnx',
-    model: prepared.describe,
-    quantized: {
-      path: file,
-      bytes: written.files.reduce((sum, { bytes }) => sum + bytes, 0),
-      opset: opsetVersion(conversion.model) ?? 0,
-      sha256: written.sha256,
-    },
-    recipe,
-    base: baseOf(outDir, baseDir),
-    backend: backend.id,
-    target: targetFacts(backend),
-    mode: prepared.plan.mode,
-    format: prepared.plan.format,
-    environment: environmentOf(prepared, context),
-    normalization: prepared.steps,
-    calibration:
-      dataset === undefined
-        ? null
-        : {
-            data: dataset.description,
-            synthetic: dataset.kind === 'synthetic',
-            samples: needsCalibration(prepared.plan) ? calibration.samples : samplesRead(dataset),
-            observer: recipe.calibration?.observer ?? backend.observer,
-            // The dataset tells of its latest use, which may have read less.
-            skipped: needsCalibration(prepared.plan) ? calibration.skipped : dataset.skipped,
-            cached: calibration.cached,
-            key: calibration.key,
-          },
-    layers,
-    counts: countByStatus(layers),
-    outputs: analysis?.outputs ?? [],
-    accuracy: accuracy.report,
-    ...(accuracy.maybeClasses.length === 0 ? {} : { maybeClasses: accuracy.maybeClasses }),
-    latency,
-    conversions: { int8: verification.int8?.overhead ?? null, fp32: verification.fp32?.overhead ?? null },
-    unmatched: analysis?.unmatched ?? [],
-    matched: analysis?.matched ?? 0,
-    seconds: stages.finish(),
-    warnings,
-  });
-  // Together: a report is of the model beside it.
-  return replaceFiles(async (files) => {
-    const report = reportOf(await addModel(files, file, conversion.model));
-    const text = `${JSON.stringify(report, null, 1)}\n`;
-    await files.write(path.join(runs, `${report.created.replaceAll(':', '-')}.json`), text);
-    await files.write(path.join(outDir, REPORT_FILE), text);
-    return report;
-  });
+  const measured: Figures = { analysis, accuracy, latency, pending: [] };
+  return writeWhole(outDir, runReport(converted, measured, written, stages.finish(), warnings));
 }
 
 async function openCalibrationData(
@@ -298,15 +245,4 @@ function isaWarnings({ isa, backend }: Prepared): string[] {
     warnings.push(`Kernels, errors and times were measured with onnxruntime on this CPU, not on ${backend.title}.`);
   }
   return warnings;
-}
-
-function environmentOf({ isa }: Prepared, { threads }: JobContext): Report['environment'] {
-  return {
-    runtime: RUNTIME,
-    cpu: os.cpus()[0]?.model ?? os.arch(),
-    saturates: isa.saturatesHere,
-    isa: isa.target,
-    threads: threads ?? os.availableParallelism(),
-    platform: `${os.platform()}-${os.arch()}`,
-  };
 }

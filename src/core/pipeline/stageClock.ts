@@ -1,6 +1,7 @@
 /** How long each stage of a job takes. */
 
 import type { OnProgress, Progress, Stage } from '../../shared/progress';
+import { figuresOf, measuredAfter } from '../../shared/pending';
 import type { Report } from '../../shared/report';
 
 /** Seconds by stage, told from the progress that passes by. */
@@ -9,6 +10,7 @@ export class StageClock {
   readonly #seconds: Partial<Record<Stage, number>> = {};
   #stage: Stage = 'read';
   #since = performance.now();
+  #tells = false;
 
   constructor(forward: OnProgress | undefined) {
     this.#forward = forward;
@@ -16,8 +18,15 @@ export class StageClock {
 
   readonly onProgress = (progress: Progress): void => {
     this.#switch(progress.stage);
-    this.#forward?.(progress);
+    const left = this.#tells ? measuredAfter(progress.stage) : [];
+    const message = left.length === 0 ? {} : { message: `the model is written; then ${figuresOf(left)}` };
+    this.#forward?.({ ...message, ...progress });
   };
+
+  /** From here on progress says what is measured afterwards. */
+  tellWhatIsLeft(): void {
+    this.#tells = true;
+  }
 
   enter(stage: Stage): void {
     this.onProgress({ stage, done: 0, total: 1 });

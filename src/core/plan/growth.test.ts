@@ -42,7 +42,14 @@ test('islands fall in as many looks as there are layers, also where each takes a
     const model = pools(count);
     const graph = new CountingGraph(model);
     const tensors = await inferTensors(model);
-    const input = { graph, tensors, backend: BACKENDS['ort-cpu'], mode: 'static', overrides: new Map(), concessions: new Map() } as const;
+    const input = {
+      graph,
+      tensors,
+      backend: BACKENDS['ort-cpu'],
+      mode: 'static',
+      overrides: new Map(),
+      concessions: new Map(),
+    } as const;
     const drafts = draftLayers({ ...input, unfoldable: new Set() });
     graph.looks = 0;
     settleIslands(drafts, graph);
