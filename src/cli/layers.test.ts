@@ -63,6 +63,9 @@ describe('layer table', () => {
   test('nothing to show', () => {
     assert.equal(layerTable([], PLAIN), 'No layers.');
     assert.equal(reasonLegend([layer('a')], PLAIN), '');
-    assert.equal(countStrip({ quantized: 2, float: 0, fallback: 1 }, PLAIN), '■ 2 int8   ○ 0 float   ▲ 1 fallback');
+    const counts = { quantized: 2, float: 0, fallback: 1 };
+    assert.equal(countStrip({ counts }, PLAIN), '■ 2 int8   ○ 0 float   ▲ 1 fallback');
+    const strip = countStrip({ counts, shapeComputations: 12 }, PLAIN);
+    assert.equal(strip, '■ 2 int8   ○ 0 float   ▲ 1 fallback   and 12 shape computations');
   });
 });

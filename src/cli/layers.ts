@@ -90,10 +90,15 @@ export function reasonLegend(layers: readonly { readonly reason: ReasonCode | nu
   return lines.length === 0 ? '' : [style.dim('Why not int8'), ...lines].join('\n');
 }
 
-/** `■ 26 int8  ○ 40 float  ▲ 0 fallback` */
-export function countStrip(counts: Report['counts'], style: Style): string {
-  return STATUSES.map((status) => {
+/** `■ 26 int8  ○ 40 float  ▲ 0 fallback  and 12 shape computations` */
+export function countStrip(
+  { counts, shapeComputations = 0 }: Pick<Report, 'counts' | 'shapeComputations'>,
+  style: Style,
+): string {
+  const strip = STATUSES.map((status) => {
     const { symbol, word, paint } = STATUS_WORDS[status];
     return paint(style)(`${symbol} ${counts[status]} ${word}`);
-  }).join('   ');
+  });
+  if (shapeComputations > 0) strip.push(style.dim(`and ${plural(shapeComputations, 'shape computation')}`));
+  return strip.join('   ');
 }

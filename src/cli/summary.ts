@@ -25,7 +25,7 @@ export function reportText(report: Report, { outDir, cwd, save }: Surroundings, 
   const files = filesOf(report, outDir, cwd);
   const strip = facts(
     [
-      ['layers', countStrip(report.counts, style)],
+      ['layers', countStrip(report, style)],
       ['accuracy', accuracyText(report)],
       ['output', outputText(report)],
       ['size', sizeText(report)],

@@ -59,6 +59,8 @@ export interface Inspection {
   };
   readonly layers: readonly InspectedLayer[];
   readonly counts: Readonly<Record<Decision, number>>;
+  /** Nodes that compute with shapes and constants alone, and so are no layers. */
+  readonly shapeComputations?: number;
   readonly normalization: Report['normalization'];
   readonly warnings: readonly string[];
 }

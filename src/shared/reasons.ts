@@ -31,6 +31,11 @@ export const REASONS = {
     sentence: 'The node hands its input on unchanged, and the runtime removes it.',
     advice: 'Nothing to do: it costs neither accuracy nor time.',
   },
+  merged: {
+    status: 'float',
+    sentence: 'The runtime computes the operator inside the kernel of a neighbour, or folded it away.',
+    advice: 'Nothing to do: it runs no kernel of its own.',
+  },
   'data-movement': {
     status: 'float',
     sentence: 'The operator only moves data and none of its inputs is quantized.',

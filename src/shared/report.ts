@@ -196,7 +196,10 @@ export interface Report {
     readonly key?: string;
   } | null;
   readonly layers: readonly LayerReport[];
+  /** Of the layers that run a kernel. */
   readonly counts: Readonly<Record<Status, number>>;
+  /** Nodes that compute with shapes and constants alone, and so are no layers. */
+  readonly shapeComputations?: number;
   readonly outputs: readonly { readonly name: string; readonly error: Measured }[];
   readonly accuracy: AccuracyReport | null;
   /** Where nothing says that there are classes: outputs that have the shape of their scores. */

@@ -35,6 +35,8 @@ export interface RunFacts {
   /** Median of one inference in milliseconds. */
   readonly latency: Omit<LatencyReport, 'runs'> | null;
   readonly counts: Readonly<Record<Status, number>>;
+  /** Nodes that are no layers, for they compute with shapes and constants alone. */
+  readonly shapeComputations: number;
   /** The output of the model with the lowest SQNR. */
   readonly output: { readonly name: string; readonly sqnr: Decibels } | null;
 }

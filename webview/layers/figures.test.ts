@@ -11,6 +11,7 @@ const run: RunFacts = {
   bytes: { fp32: 160_000, int8: 70_400 },
   latency: { threads: 1, fp32: 0.106, int8: 0.142, ratio: 0.747 },
   counts: { quantized: 15, float: 2, fallback: 2 },
+  shapeComputations: 0,
   output: { name: 'y', sqnr: 17 },
 };
 

@@ -59,7 +59,7 @@ function figureElement({ label, before, value, change, since, hint }: Figure, re
 }
 
 function countsElement(report: ReportFacts): HTMLElement {
-  const { counts } = report.run;
+  const { counts, shapeComputations } = report.run;
   const changes = STATUSES.flatMap((status) => {
     const change = report.base === null ? 0 : counts[status] - report.base.counts[status];
     return change === 0 ? [] : [`${STATUS_SIGNS[status].symbol} ${change > 0 ? '+' : '−'}${Math.abs(change)}`];
@@ -86,6 +86,9 @@ function countsElement(report: ReportFacts): HTMLElement {
             h('span', { class: 'word', text: STATUS_SIGNS[status].word }),
           ),
         ),
+        shapeComputations === 0
+          ? null
+          : h('span', { class: 'word', text: `and ${plural(shapeComputations, 'shape computation')}` }),
       ),
       h(
         'span',

@@ -83,7 +83,7 @@ function inspectionText(inspection: Inspection, model: string, next: string, sty
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0);
   const strip = facts(
     [
-      ['plan', `${countStrip(countsOf(layers), style)}   for ${inspection.backend}`],
+      ['plan', `${countStrip({ ...inspection, counts: countsOf(layers) }, style)}   for ${inspection.backend}`],
       ['work', macs === 0 ? undefined : `${count(macs)} multiply-adds for one inference`],
       ['next', next],
     ],

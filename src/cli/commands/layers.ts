@@ -25,7 +25,7 @@ export const layers = defineCommand({
     return {
       json: { counts: report.counts, layers: sorted },
       text: (style) =>
-        [layerTable(sorted, style), reasonLegend(sorted, style), countStrip(report.counts, style)]
+        [layerTable(sorted, style), reasonLegend(sorted, style), countStrip(report, style)]
           .filter((part) => part !== '')
           .join('\n\n'),
     };

@@ -20,6 +20,7 @@ import { halfToFloat } from './half';
 import { inlineFunctions } from './inlineFunctions';
 import { nameNodes } from './names';
 import { irVersionFor, raiseOpset } from './opset';
+import { plainGemms } from './plainGemm';
 import { inferOrNothing } from './shapes';
 import { splitConcats } from './splitConcat';
 
@@ -32,6 +33,7 @@ export interface NormalizeStep {
     | 'raise-ir'
     | 'fold-constants'
     | 'raise-opset'
+    | 'plain-gemm'
     | 'fold-batchnorm'
     | 'fold-arithmetic'
     | 'split-concat'
@@ -120,6 +122,10 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
       nodes: rewritten,
     });
   }
+
+  const gemms = plainGemms(copy);
+  const why = 'α and β are in their constants, and what is no bias or is transposed stands beside them';
+  report('plain-gemm', `Wrote ${count(gemms, 'Gemm')} in the form of int8 kernels: ${why}.`, gemms);
 
   if (options.batchnorm !== false) {
     const { batchnorms, arithmetic } = foldBatchnorm(copy);

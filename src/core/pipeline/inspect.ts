@@ -34,6 +34,7 @@ export async function inspectModel(input: InspectInput, context: JobContext = {}
     },
     layers,
     counts: { quantize, float: layers.length - quantize },
+    shapeComputations: prepared.plan.shapeComputations,
     normalization: prepared.steps,
     warnings: quantizedBefore(prepared.original),
   };

@@ -144,8 +144,11 @@ function spanOf(values: Float32Array): Range | null {
   return min > max ? null : { min, max };
 }
 
+const RUNS_NO_KERNEL: ReadonlySet<ReasonCode | null> = new Set<ReasonCode>(['merged', 'no-op']);
+
+/** Of the layers that run a kernel, be it that of a neighbour in int8. */
 export function countByStatus(layers: readonly LayerReport[]): Report['counts'] {
   const counts = { quantized: 0, float: 0, fallback: 0 };
-  for (const { status } of layers) counts[status]++;
+  for (const { status, reason } of layers) if (!RUNS_NO_KERNEL.has(reason)) counts[status]++;
   return counts;
 }

@@ -96,6 +96,7 @@ export function runReport(
           },
     layers,
     counts: countByStatus(layers),
+    shapeComputations: prepared.plan.shapeComputations,
     outputs: analysis?.outputs ?? [],
     accuracy: accuracy.report,
     ...(accuracy.maybeClasses.length === 0 ? {} : { maybeClasses: accuracy.maybeClasses }),

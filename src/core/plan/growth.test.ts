@@ -7,6 +7,7 @@ import { chain } from '../convert/fixtures/chain';
 import { planOf } from '../convert/fixtures/quantized';
 import { convert } from '../convert/convert';
 import { buildModel, f32, node } from '../normalize/fixtures/models';
+import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { Graph, type Use } from '../onnx/graph';
 import type { OnnxModel } from '../onnx/model';
 import { inferTensors } from '../runtime/inspect';
@@ -49,6 +50,7 @@ test('islands fall in as many looks as there are layers, also where each takes a
       mode: 'static',
       overrides: new Map(),
       concessions: new Map(),
+      shapeNodes: new Set<NodeProto>(),
     } as const;
     const drafts = draftLayers({ ...input, unfoldable: new Set() });
     graph.looks = 0;

@@ -4,6 +4,7 @@ import type { ReasonCode } from '../../shared/reasons';
 import type { Mode } from '../../shared/recipe';
 import type { Backend, Condition, OpRule } from '../backends/types';
 import { subgraphs } from '../onnx/attributes';
+import { Dependence } from '../onnx/dependence';
 import type { NodeProto } from '../onnx/generated/onnx_pb';
 import { opKey, outputOf, type Graph } from '../onnx/graph';
 import { canonicalDomain } from '../onnx/model';
@@ -24,6 +25,8 @@ export interface PlanInput {
   /** Nodes behind which no Relu or Clip may be folded. */
   readonly unfoldable: ReadonlySet<NodeProto>;
   readonly concessions: Concessions;
+  /** Nodes that are no layers: see {@link shapeComputations}. */
+  readonly shapeNodes: ReadonlySet<NodeProto>;
 }
 
 /** A layer while its decision is still open. */
@@ -59,12 +62,19 @@ const MODE_WAIVES: Readonly<Record<Mode, readonly Condition[]>> = {
   'weight-only': ['constant-bias', 'gemm-plain'],
 };
 
+/** Nodes that compute with shapes and constants alone, whatever data is fed. They are no part of what is quantized. */
+export function shapeComputations(graph: Graph): ReadonlySet<NodeProto> {
+  const dependence = new Dependence(graph);
+  const follows = (name: string): boolean => name === '' || dependence.origin(name) !== 'data';
+  return new Set(graph.nodes.filter((node) => !isConstantNode(node) && node.output.every(follows)));
+}
+
 /** Every node but constants, in graph order, with the activations behind them that an int8 kernel includes. */
 export function draftLayers(input: PlanInput): LayerDraft[] {
   const swallowed = new Set<NodeProto>();
   const drafts: LayerDraft[] = [];
   for (const node of input.graph.nodes) {
-    if (swallowed.has(node) || isConstantNode(node)) continue;
+    if (swallowed.has(node) || isConstantNode(node) || input.shapeNodes.has(node)) continue;
     const mode = input.overrides.get(node.name)?.mode ?? input.mode;
     const rule = ruleOf(node, mode, input);
     const activations = activationInputs(node, rule);

@@ -65,6 +65,9 @@ describe('Gemm', () => {
   test('is quantized where the kernel computes the same', async () => {
     for (const model of [
       gemm({}, null),
+      gemm({ alpha: { f: -1 } }, null),
+      gemm({ beta: { f: 2 } }, ramp(4)),
+      gemm({}, ramp(1)),
       gemm({}, ramp(4)),
       gemm({}, ramp(1, 4)),
       gemm({ alpha: { f: 2 } }, ramp(4)),
@@ -74,17 +77,14 @@ describe('Gemm', () => {
     }
   });
 
-  test('is not elsewhere', async () => {
+  test('is without what no kernel does: that stands beside it', async () => {
     const transposed = gemm({ transA: 1 }, null, { x: [8, 3] });
-    const others = [
-      gemm({ alpha: { f: -1 } }, null),
-      gemm({ beta: { f: 2 } }, ramp(4)),
-      gemm({}, ramp(3, 4)),
-      gemm({}, ramp(3, 1)),
-      gemm({}, ramp(1)),
-    ];
-    for (const model of [transposed, ...others]) {
-      assert.deepEqual(summary((await planOf(model)).plan), { Gemm_of_y: 'op-not-supported' });
+    assert.deepEqual(summary((await planOf(transposed)).plan), {
+      Gemm_of_y_Transpose: 'data-movement',
+      Gemm_of_y: 'int8',
+    });
+    for (const model of [gemm({}, ramp(3, 4)), gemm({ beta: { f: 2 } }, ramp(3, 1))]) {
+      assert.deepEqual(summary((await planOf(model)).plan), { Gemm_of_y: 'int8', Gemm_of_y_Add: 'float-island' });
     }
   });
 });
@@ -178,7 +178,7 @@ describe('what the recipe needs', () => {
     await planOf(model, { format: 'qoperator' });
   });
 
-  test('dynamic and weight-only plan no activations, and weight-only needs no plain bias', async () => {
+  test('dynamic and weight-only plan no activations, and a bias that is fed is added beside the product', async () => {
     const runtimeBias = buildModel({
       opset: 13,
       inputs: { x: [3, 8], c: [1, 4] },
@@ -191,9 +191,16 @@ describe('what the recipe needs', () => {
       if (mode !== 'static') assert.equal(plan.activations.size, 0);
       return summary(plan);
     };
-    assert.deepEqual(await modes('static'), { Gemm_of_y: 'dynamic-bias', Gemm_of_z: 'dynamic-bias' });
-    assert.deepEqual(await modes('dynamic'), { Gemm_of_y: 'op-not-supported', Gemm_of_z: 'int8' });
-    assert.deepEqual(await modes('weight-only'), { Gemm_of_y: 'int8', Gemm_of_z: 'int8' });
+    const planned = (beside: string): unknown => ({
+      Gemm_of_y: 'int8',
+      Gemm_of_y_Mul: beside,
+      Gemm_of_y_Add: beside,
+      Gemm_of_z: 'int8',
+      Gemm_of_z_Add: beside,
+    });
+    assert.deepEqual(await modes('static'), planned('float-island'));
+    assert.deepEqual(await modes('dynamic'), planned('mode-skips-op'));
+    assert.deepEqual(await modes('weight-only'), planned('mode-skips-op'));
   });
 
   test('int8 and bool inputs are no trouble', async () => {
@@ -206,4 +213,30 @@ describe('what the recipe needs', () => {
     });
     assert.equal(layerOf((await planOf(model)).plan, 'Conv_of_y').quantize, true);
   });
+});
+
+test('what computes with shapes and constants alone is no layer, whatever data is fed', async () => {
+  const model = buildModel({
+    opset: 13,
+    inputs: { x: ['n', 4, 6, 6] },
+    constants: { w: KERNEL, zero: i64([1], [0]), rest: i64([1], [-1]) },
+    nodes: [
+      node('Conv', ['x', 'w'], ['c'], PADS),
+      node('Shape', ['c'], ['s']),
+      node('Gather', ['s', 'zero'], ['first']),
+      node('Concat', ['first', 'rest'], ['target'], { axis: 0 }),
+      node('Reshape', ['c', 'target'], ['y']),
+      // A size that follows from values is a shape all the same; what is found is not.
+      node('NonZero', ['y'], ['found']),
+      node('Shape', ['found'], ['count']),
+      node('Cast', ['count'], ['z'], { to: 1 }),
+    ],
+    outputs: ['y', 'z'],
+  });
+  const { plan } = await planOf(model);
+  assert.deepEqual(
+    plan.layers.map(({ op }) => op),
+    ['Conv', 'Reshape', 'NonZero'],
+  );
+  assert.equal(plan.shapeComputations, 5);
 });

@@ -16,7 +16,7 @@ import { Graph, opKey } from '../onnx/graph';
 import type { OnnxModel } from '../onnx/model';
 import type { TensorInfo } from '../runtime/session';
 import { planActivations } from './activations';
-import { draftLayers, isFolded, layerOutputs, settleIslands, type LayerDraft } from './layers';
+import { draftLayers, isFolded, layerOutputs, settleIslands, shapeComputations, type LayerDraft } from './layers';
 import { resolveOverrides, type NodeOverride } from '../../shared/selectors';
 import {
   isStatic,
@@ -51,14 +51,15 @@ export function makePlan(request: PlanRequest): Plan {
     return { name, op, ...(partOf === undefined ? {} : { partOf }) };
   });
   const overrides = resolveOverrides(recipe.layers ?? [], nodes);
-  const { drafts, activations } = decide(request, graph, mode, overrides);
+  const shapeNodes = shapeComputations(graph);
+  const { drafts, activations } = decide(request, graph, mode, overrides, shapeNodes);
   const layers = drafts.map((draft) => planLayer(draft, request, overrides.get(draft.node.name), graph, activations));
   if (format === 'qoperator' && [...activations.values()].some(({ type }) => isWide(type))) {
     throw new QuantscopeError('plan-impossible', 'The qoperator format knows no 16-bit activations.', {
       hint: 'Use `format: qdq`.',
     });
   }
-  return { mode, format, layers, activations };
+  return { mode, format, layers, shapeComputations: shapeNodes.size, activations };
 }
 
 interface Decisions {
@@ -75,10 +76,11 @@ function decide(
   graph: Graph,
   mode: Mode,
   overrides: ReadonlyMap<string, NodeOverride>,
+  shapeNodes: ReadonlySet<NodeProto>,
 ): Decisions {
   const unfoldable = new Set<NodeProto>();
   for (;;) {
-    const drafts = draftLayers({ graph, tensors, backend, mode, overrides, unfoldable, concessions });
+    const drafts = draftLayers({ graph, tensors, backend, mode, overrides, unfoldable, concessions, shapeNodes });
     settleIslands(drafts, graph);
     const activations = planActivations({ drafts, graph, backend, recipe, overrides });
     const cuts = (tensor: string): boolean => activations.get(tensor)?.symmetric === false;

@@ -45,8 +45,13 @@ describe('reasons', () => {
       layer: 'MaxPool_of_y',
     },
     'shape-computation': {
-      model: between([node('Shape', ['a'], ['s']), node('Reshape', ['a', 's'], ['b'])], {}, { x: ['batch', 4, 6, 6] }),
-      layer: 'Shape_of_s',
+      model: between([
+        node('NonZero', ['a'], ['s']),
+        node('Cast', ['s'], ['f'], { to: 1 }),
+        node('ReduceMax', ['f'], ['m']),
+        node('Mul', ['a', 'm'], ['b']),
+      ]),
+      layer: 'NonZero_of_s',
     },
     'not-float': {
       model: buildModel({
@@ -157,7 +162,13 @@ describe('reasons', () => {
   }
 
   test('these are all that a plan gives; the others come after it', () => {
-    const later: ReasonCode[] = ['opset-too-old', 'activations-uncalibrated', 'runtime-not-fused', 'runtime-rejected'];
+    const later: ReasonCode[] = [
+      'merged',
+      'opset-too-old',
+      'activations-uncalibrated',
+      'runtime-not-fused',
+      'runtime-rejected',
+    ];
     assert.deepEqual([...Object.keys(cases), ...later].sort(), Object.keys(REASONS).sort());
   });
 

@@ -89,8 +89,10 @@ export interface Plan {
   /** Of the recipe, and of every layer without one of its own. */
   readonly mode: Mode;
   readonly format: Format;
-  /** Every node of the main graph is in exactly one layer; graph order. */
+  /** Every node of the main graph that computes with data is in exactly one layer; graph order. */
   readonly layers: readonly PlannedLayer[];
+  /** How many nodes follow from shapes and constants alone, and so are no layers. */
+  readonly shapeComputations: number;
   /** The activation tensors that become integers by a scale known beforehand, by name. Only static layers have any. */
   readonly activations: ReadonlyMap<string, ActivationPlan>;
 }

@@ -227,3 +227,39 @@ describe('classify', () => {
     });
   });
 });
+
+test('what the runtime makes part of one kernel is no fallback of its own', async () => {
+  const model = buildModel({
+    opset: 13,
+    inputs: INPUTS,
+    constants: { w: WEIGHT, root: f32([], [Math.SQRT2]), one: f32([], [1]), half: f32([], [0.5]) },
+    nodes: [
+      node('Conv', ['x', 'w'], ['c']),
+      node('Relu', ['c'], ['r']),
+      node('Div', ['r', 'root'], ['d']),
+      node('Erf', ['d'], ['e']),
+      node('Add', ['e', 'one'], ['p']),
+      node('Mul', ['r', 'p'], ['q']),
+      node('Mul', ['q', 'half'], ['g']),
+      node('Tanh', ['g'], ['y']),
+    ],
+    outputs: ['y'],
+  });
+  const verdicts = await verdictsOf(model, model, (plan) => ({
+    ...plan,
+    layers: plan.layers.map((layer) => ({ ...layer, quantize: false, reason: 'op-not-supported' as const })),
+  }));
+  const kernels = [...verdicts].map(([name, { status, reason, kernel }]) => [name, status, reason, kernel]);
+  const fallback = (name: string, kernel: string): unknown[] => [name, 'fallback', 'op-not-supported', kernel];
+  const merged = (name: string): unknown[] => [name, 'float', 'merged', null];
+  assert.deepEqual(kernels, [
+    fallback('Conv_of_c', 'FusedConv'),
+    merged('Relu_of_r'),
+    merged('Div_of_d'),
+    merged('Erf_of_e'),
+    merged('Add_of_p'),
+    merged('Mul_of_q'),
+    fallback('Mul_of_g', 'Gelu'),
+    fallback('Tanh_of_y', 'Tanh'),
+  ]);
+});

@@ -193,10 +193,11 @@ function runsOnIntegers(node: NodeProto, integers: ReadonlySet<string>): boolean
  * A layer without kernel was merged into its neighbour and shares its fate, for which the plan stands.
  */
 export function classify(plan: Plan, kernels: ReadonlyMap<string, Kernel>): Map<string, Verdict> {
-  return new Map(plan.layers.map((layer) => [layer.name, verdictOf(layer, kernels.get(layer.name))]));
+  const names = new Set(plan.layers.map(({ name }) => name));
+  return new Map(plan.layers.map((layer) => [layer.name, verdictOf(layer, kernels.get(layer.name), names)]));
 }
 
-function verdictOf(layer: PlannedLayer, kernel: Kernel | undefined): Verdict {
+function verdictOf(layer: PlannedLayer, kernel: Kernel | undefined, names: ReadonlySet<string>): Verdict {
   const op = kernel?.op ?? null;
   // A float layer may be the last step of its neighbour's int8 kernel, such as the Add of a bias.
   if (kernel?.integer === true && (layer.quantize || kernel.own)) {
@@ -204,6 +205,9 @@ function verdictOf(layer: PlannedLayer, kernel: Kernel | undefined): Verdict {
   }
   if (!layer.quantize) {
     const status = layer.reason === null ? 'float' : REASONS[layer.reason].status;
+    const isMerged = kernel === undefined || (!kernel.own && names.has(stemOf(kernel.node)));
+    // What the runtime makes part of a neighbour, as it does five operators of a Gelu, wants no kernel of its own.
+    if (isMerged && status === 'fallback') return { status: 'float', reason: 'merged', kernel: null };
     // The kernel that makes what a removed node handed on is that of the layer before it.
     const removed = layer.reason === 'no-op' && kernel?.own !== true;
     return { status, reason: layer.reason, kernel: removed ? null : op };

@@ -31,6 +31,7 @@ const planOf = (layers: readonly PlannedLayer[]): Plan => ({
   mode: 'static',
   format: 'qdq',
   layers,
+  shapeComputations: 0,
   activations: new Map(),
 });
 const float = (kernel: string): Verdict => ({ status: 'fallback', reason: 'runtime-not-fused', kernel });

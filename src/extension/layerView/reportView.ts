@@ -67,6 +67,7 @@ export function runFacts(report: Report): RunFacts {
     bytes: { fp32: model.bytes, int8: quantized?.bytes ?? null },
     latency: report.latency ?? null,
     counts,
+    shapeComputations: report.shapeComputations ?? 0,
     output: outputFacts(report),
   };
 }
