@@ -16,7 +16,7 @@ import type { OnnxModel } from '../onnx/model';
 import type { Plan, PlannedLayer } from '../plan/types';
 import { optimizedModel } from '../runtime/deployed';
 import { withOutputs } from '../runtime/inspect';
-import { openSession, type Session, type TensorInfo } from '../runtime/session';
+import { openSession, type OptimizationLevel, type Session, type TensorInfo } from '../runtime/session';
 import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
 import { ErrorAccumulator, isComparable } from './errors';
 import { SaturationMeter } from './saturationMeter';
@@ -278,9 +278,11 @@ async function openSessions(options: AnalyzeOptions, group: Group, int8: Graph, 
   const references = [...compared.map((tap) => tap.tensor), ...shadows.flatMap((shadow) => shadow.inputs)].filter(
     (name) => !inputs.has(name),
   );
+  // Tapped after optimizing: with more outputs the runtime would optimize otherwise, and that would be another model.
+  const optimized = await optimizedModel(conversion.model, 'extended');
   const opened: Session[] = [];
-  const open = async (model: OnnxModel): Promise<Session> => {
-    const session = await openSession(model, threads);
+  const open = async (model: OnnxModel, level: OptimizationLevel = 'all'): Promise<Session> => {
+    const session = await openSession(model, { ...threads, level });
     opened.push(session);
     return session;
   };
@@ -289,9 +291,10 @@ async function openSessions(options: AnalyzeOptions, group: Group, int8: Graph, 
       fp32: await open(withOutputs(options.fp32, references)),
       int8: await open(
         withOutputs(
-          conversion.model,
+          optimized,
           group.taps.map((tap) => tap.int8),
         ),
+        'disabled',
       ),
       local: await ShadowParts.open(shadows, options.threads),
     };
