@@ -100,3 +100,11 @@ describe('why int8 is slow', () => {
     assert.deepEqual([speeds(2.9), speeds(1.5), speeds(0.8, 0.9)], [[], ['threads'], []]);
   });
 });
+
+test('weight-only layers unpack their weights in every run, and are no islands', () => {
+  const slow = FAST.map((sketch) => ({ ...sketch, int8: 2 * sketch.fp32 }));
+  const [finding, ...others] = explainSpeed(report(slow, { mode: 'weight-only' }));
+  assert.deepEqual([finding?.cause, finding?.layers.length, others], ['unpacked-weights', slow.length, []]);
+  assert.match(finding!.message, /unpack their int8 weights to float in every run/);
+  assert.deepEqual(causes(report(FAST, { mode: 'weight-only' })), []);
+});

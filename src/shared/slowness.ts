@@ -5,7 +5,14 @@ import type { RecipeChange } from './fixes';
 import type { LayerReport, Report } from './report';
 import type { Speedup } from './speed';
 
-export const SLOW_CAUSES = ['conversions', 'small-island', 'slow-kernel', 'missing-isa', 'threads'] as const;
+export const SLOW_CAUSES = [
+  'conversions',
+  'unpacked-weights',
+  'small-island',
+  'slow-kernel',
+  'missing-isa',
+  'threads',
+] as const;
 export type SlowCause = (typeof SLOW_CAUSES)[number];
 
 export interface SlowFinding {
@@ -38,6 +45,8 @@ const KEEPS = 0.8;
  * @returns the costliest kind first; empty where nothing stands out or the report has no times
  */
 export function explainSpeed(report: Report, speeds: readonly Speed[] = []): SlowFinding[] {
+  // Layers that compute in float are no islands of int8, and their kernels are the float ones.
+  if (report.mode === 'weight-only') return [...unpackedWeights(report), ...threads(speeds)];
   const islands = smallIslands(report);
   const inIslands = new Set(islands.flatMap(({ layers }) => layers));
   return [
@@ -68,6 +77,20 @@ function conversions({ conversions: between, layers }: Report): SlowFinding[] {
       ? 'Every layer that falls back in the middle of int8 layers needs two conversions: see why those named are not in int8, or keep their int8 neighbours in float too.'
       : 'Keep short runs of int8 layers between float ones in float, or quantize the float layers between them.';
   return [{ cause: 'conversions', layers: fallen, message, fix, changes: [] }];
+}
+
+/** Layers whose weights alone are int8, and whose time goes to making floats of them before each product. */
+function unpackedWeights({ layers }: Report): SlowFinding[] {
+  const total = sum(layers, 'fp32');
+  const slow = layers
+    .filter((layer) => layer.status === 'quantized' && lossOf(layer) / total > NOTABLE)
+    .toSorted((a, b) => lossOf(b) - lossOf(a));
+  if (slow.length === 0) return [];
+  const [int8, fp32] = [sum(slow, 'int8'), sum(slow, 'fp32')];
+  const which = slow.length === 1 ? 'One layer unpacks its' : `${slow.length} layers unpack their`;
+  const message = `${which} int8 weights to float in every run: ${microseconds(int8)}, in fp32 ${microseconds(fp32)}.`;
+  const fix = 'Weight-only makes a model smaller, not faster: use `mode: dynamic` or `mode: static` for speed.';
+  return [{ cause: 'unpacked-weights', layers: slow.map(({ name }) => name), message, fix, changes: [] }];
 }
 
 /** Runs of int8 layers that hang together, surrounded by float, and take as long as in fp32. */

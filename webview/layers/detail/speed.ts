@@ -26,6 +26,7 @@ const PART_WORDS: Readonly<Record<SpeedPart, string>> = {
 
 const CAUSE_WORDS: Readonly<Record<SlowCause, string>> = {
   conversions: 'Conversions',
+  'unpacked-weights': 'Unpacked weights',
   'small-island': 'Small island',
   'slow-kernel': 'Slow kernel',
   'missing-isa': 'Missing instructions',
