@@ -11,10 +11,13 @@ import { makeTensorProto, readTensor } from '../onnx/tensorProto';
 import type { TensorInfo } from '../runtime/session';
 import type { Tensor } from '../tensor';
 import { freshName, tensorNames, usedTensors, walkGraphs } from './edit';
-import { ADAPTERS, type Adaptation } from './opsetAdapters';
+import type { Shape } from './shapes';
+import { ADAPTERS, type Adaptation, type VersionStep } from './opsetAdapters';
+import { ADAPTERS_BEFORE_7 } from './opsetAdaptersBefore7';
+import { EXPERIMENTAL } from './opsetExperimental';
 
 /** The operator sets that the adapters know. */
-export const OLDEST_OPSET = 7;
+export const OLDEST_OPSET = 1;
 export const NEWEST_OPSET = 21;
 
 /** The least IR version that may import an opset (onnx/docs/Versioning.md). */
@@ -60,10 +63,13 @@ export function raiseOpset(model: OnnxModel, target: number, infos: ReadonlyMap<
   return [...changed];
 }
 
+const TABLES = [ADAPTERS_BEFORE_7, EXPERIMENTAL, ADAPTERS] as const;
+
 /** A step of one node's operator at exactly this version. */
-function adapterAt(node: NodeProto, version: number): (typeof ADAPTERS)[string][number] | undefined {
-  if (canonicalDomain(node.domain) !== '' || !Object.hasOwn(ADAPTERS, node.opType)) return undefined;
-  return ADAPTERS[node.opType]?.find((step) => step.to === version);
+function adapterAt(node: NodeProto, version: number): VersionStep | undefined {
+  if (canonicalDomain(node.domain) !== '') return undefined;
+  const steps = TABLES.flatMap((table) => (Object.hasOwn(table, node.opType) ? (table[node.opType] ?? []) : []));
+  return steps.find((step) => step.to === version);
 }
 
 class Converter {
@@ -72,6 +78,8 @@ class Converter {
   readonly #changed: Set<string>;
   readonly #tensors: Set<string>;
   readonly #nodes: Set<string>;
+  /** What the file says of tensors, for models whose operators the runtime has no longer. */
+  readonly #declared: ReadonlyMap<string, Shape>;
 
   constructor(model: OnnxModel, infos: ReadonlyMap<string, TensorInfo>, changed: Set<string>) {
     this.#model = model;
@@ -79,6 +87,7 @@ class Converter {
     this.#changed = changed;
     const graph = graphOf(model);
     this.#tensors = tensorNames(graph);
+    this.#declared = declaredShapes(graph);
     this.#nodes = new Set([...walkGraphs(graph)].flatMap((g) => g.node.map((node) => node.name)));
   }
 
@@ -119,7 +128,7 @@ class Converter {
     const info = (tensor: string): TensorInfo | undefined => (scope.length === 1 ? this.#infos.get(tensor) : undefined);
     return {
       constant: (tensor) => this.#constant(scope, tensor),
-      shape: (tensor) => info(tensor)?.shape,
+      shape: (tensor) => info(tensor)?.shape ?? (scope.length === 1 ? this.#declared.get(tensor) : undefined),
       type: (tensor) => info(tensor)?.type,
       isUsed: (tensor) => graph !== undefined && usedTensors(graph).has(tensor),
       initializer: (base, tensor) => {
@@ -145,6 +154,19 @@ class Converter {
     }
     return undefined;
   }
+}
+
+function declaredShapes({ input, output, valueInfo }: GraphProto): ReadonlyMap<string, Shape> {
+  return new Map(
+    [...input, ...output, ...valueInfo].flatMap(({ name, type }) => {
+      const shape = type?.value.case === 'tensorType' ? type.value.value.shape : undefined;
+      if (shape === undefined) return [];
+      const sizes = shape.dim.map(({ value }) =>
+        value.case === 'dimValue' ? Number(value.value) : (value.value ?? ''),
+      );
+      return [[name, sizes] as const];
+    }),
+  );
 }
 
 function constantNode(graph: GraphProto, tensor: string): TensorProto | undefined {

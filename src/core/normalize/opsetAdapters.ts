@@ -45,14 +45,14 @@ function int64s(values: readonly bigint[]): Tensor {
   return makeTensor('int64', [values.length], BigInt64Array.from(values));
 }
 
-function takeAttribute(node: NodeProto, name: string): AttributeProto | undefined {
+export function takeAttribute(node: NodeProto, name: string): AttributeProto | undefined {
   const found = attribute(node, name);
   if (found !== undefined) node.attribute = node.attribute.filter((candidate) => candidate !== found);
   return found;
 }
 
 /** Replaces, or adds, an attribute. */
-function putAttribute(node: NodeProto, name: string, value: AttributeValue): void {
+export function putAttribute(node: NodeProto, name: string, value: AttributeValue): void {
   takeAttribute(node, name);
   node.attribute.push(makeAttribute(name, value));
 }
@@ -63,7 +63,7 @@ function setInput(node: NodeProto, index: number, tensor: string): void {
 }
 
 /** An attribute of integers became an int64 input; without the attribute the input stays absent too. */
-function moveInts(node: NodeProto, a: Adaptation, name: string, index: number): void {
+export function moveInts(node: NodeProto, a: Adaptation, name: string, index: number): void {
   const found = takeAttribute(node, name);
   if (found === undefined) return;
   // Kept as bigint: "to the end" is the largest int64, which a number cannot hold.
@@ -83,7 +83,7 @@ function moveFloat(node: NodeProto, a: Adaptation, name: string, index: number):
 }
 
 /** Optional outputs whose meaning changed: dropped where nothing reads them. */
-function keepFirstOutput(node: NodeProto, a: Adaptation, why: string): void {
+export function keepFirstOutput(node: NodeProto, a: Adaptation, why: string): void {
   if (node.output.slice(1).some((name) => a.isUsed(name))) a.refuse(why);
   node.output = node.output.slice(0, 1);
 }
