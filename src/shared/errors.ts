@@ -62,6 +62,10 @@ export const ERROR_CODES = {
     exit: EXIT.badInput,
     hint: 'Check that the samples have the names, types and shapes of the model inputs.',
   },
+  'input-unsupported': {
+    exit: EXIT.badInput,
+    hint: 'Cut the model behind this input, so that it takes numbers, and quantize that.',
+  },
   'data-untrusted': {
     exit: EXIT.badInput,
     hint: 'JavaScript data modules run code: pass `--trust`, or trust the workspace.',

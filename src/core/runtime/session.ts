@@ -105,10 +105,17 @@ export async function openSession(source: OnnxModel | string, options: SessionOp
     const event: SessionOpened = { level: options.level ?? 'all', nodes, milliseconds: performance.now() - started };
     opened.publish(event);
   }
+  const notNumeric = inner.inputMetadata.filter((m) => !m.isTensor || !isElementType(m.type));
   return {
     inputs: tensorInfos(inner.inputMetadata),
     outputs: tensorInfos(inner.outputMetadata),
     async run(feeds, fetches = inner.outputNames) {
+      const [unfed] = notNumeric;
+      if (unfed !== undefined) {
+        const what = unfed.isTensor ? `a tensor of ${unfed.type}` : 'no tensor';
+        const message = `The input "${unfed.name}" is ${what}: only numbers can be fed.`;
+        throw new QuantscopeError('input-unsupported', message);
+      }
       const ortFeeds: Record<string, ort.Tensor> = {};
       for (const [name, tensor] of Object.entries(feeds)) ortFeeds[name] = toOrt(tensor);
       let results: ort.InferenceSession.ReturnType;
