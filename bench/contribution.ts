@@ -13,7 +13,7 @@ import { median } from '../src/core/benchmark/statistics';
 import { onlyQuantized } from '../src/core/contribution/layerVariants';
 import { sweep } from '../src/core/contribution/sweep';
 import type { Sample } from '../src/core/data/types';
-import { caseOf, convertOnly, naive, references, SAME_ORDER } from '../test/integration/naiveContribution';
+import { caseOf, convertOnly, naive, partsOf, references, SAME_ORDER } from '../test/integration/naiveContribution';
 
 const DATA = process.env['QUANTSCOPE_DATA'] ?? path.resolve(__dirname, '../../shared/data');
 const DEFAULT_SAMPLES = 8;
@@ -45,10 +45,11 @@ async function main(): Promise<void> {
     const one = { ...read, dataset };
     const { prepared, pair, layers } = one;
     const byName = new Map(layers.map((layer) => [layer.name, layer]));
+    const parts = partsOf(one, await references(one));
     const fast = (): Promise<unknown> =>
       sweep({
         ...{ base: prepared.model, graph: prepared.graph, tensors: prepared.tensors, samples: dataset, threads: 1 },
-        config: SAME_ORDER,
+        ...{ config: SAME_ORDER, parts },
         layers: [...byName.keys()],
         build: (names) =>
           onlyQuantized(

@@ -46,7 +46,7 @@ describe('culprits for people', () => {
       '· harmless  a              0.500 %       40.0 dB        20.0 dB  –',
       '',
       'verdicts    ● 1 culprit   ◆ 0 amplifier   ◇ 0 victim   · 1 harmless',
-      'output      19.5 dB over all outputs, 16 samples',
+      'output      19.5 dB at the worst of the outputs, 16 samples',
       'cost        12.3 × one fp32 pass for 2 layers, 2.50 s in all',
       'written to  net.quant/culprits.json',
     ]);

@@ -67,7 +67,7 @@ export function culpritsText(culprits: Culprits, folder: string, style: Style): 
   const lines = facts(
     [
       ['verdicts', counts.join('   ')],
-      ['output', `${decibels(sqnr)} over all outputs, ${plural(samples, 'sample')}`],
+      ['output', `${decibels(sqnr)} at the worst of the outputs, ${plural(samples, 'sample')}`],
       [
         'cost',
         `${number3(cost.passes)} × one fp32 pass for ${plural(cost.layers, 'layer')}, ${seconds(cost.seconds)} in all`,

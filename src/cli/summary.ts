@@ -2,9 +2,10 @@
 
 import * as path from 'node:path';
 import { checkGates, type GateResult } from '../shared/gates';
+import { outputName, worstOutput } from '../shared/outputs';
 import type { Report } from '../shared/report';
 import { bytes, decibels, percent, plural, printable, signed, sizeChange } from '../shared/format';
-import { comparedOf, shareText, worstOutput } from '../shared/measured';
+import { comparedOf, measuredText, shareText } from '../shared/measured';
 import { speedText } from '../shared/speed';
 import { countStrip, layerTable, reasonLegend } from './layers';
 import { commandLine, fileArgument } from './shell';
@@ -28,6 +29,7 @@ export function reportText(report: Report, { outDir, cwd, save }: Surroundings, 
       ['layers', countStrip(report, style)],
       ['accuracy', accuracyText(report)],
       ['output', outputText(report)],
+      ['parts', partsText(report)],
       ['size', sizeText(report)],
       ['speed', latencyText(report)],
       ['calibration', calibrationText(report)],
@@ -90,14 +92,22 @@ function accuracyText({ accuracy, maybeClasses = [] }: Report): string | undefin
   return parts.length === 0 ? undefined : `${parts.join(', ')}, ${of}`;
 }
 
-function outputText({ outputs }: Report): string | undefined {
-  const worst = worstOutput(outputs);
+function outputText(report: Report): string | undefined {
+  const worst = worstOutput(report);
   if (worst === undefined) return undefined;
   const error = comparedOf(worst.error);
-  if (error === null) return `nothing of ${printable(worst.name)} could be compared`;
+  if (error === null) return `nothing of ${printable(outputName(worst))} could be compared`;
   const { sqnr, cosine, worst: sample } = error;
   const where = sqnr === null ? '' : `, worst sample ${printable(sample.sample)} ${decibels(sample.sqnr)}`;
-  return `${printable(worst.name)} ${decibels(sqnr)}, cosine ${cosine.toFixed(5)}${where}${shareText(error)}`;
+  return `${printable(outputName(worst))} ${decibels(sqnr)}, cosine ${cosine.toFixed(5)}${where}${shareText(error)}`;
+}
+
+/** The parts that the worst one is the worst of. */
+function partsText({ outputs }: Report): string | undefined {
+  const lines = outputs.flatMap(({ name: output, parts = [] }) =>
+    parts.map(({ error, ...part }) => `${printable(outputName({ output, part }))} ${measuredText(error)}`),
+  );
+  return lines.length === 0 ? undefined : `measured apart: ${lines.join(', ')}`;
 }
 
 function sizeText({ model, quantized }: Report): string | undefined {

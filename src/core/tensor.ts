@@ -48,6 +48,12 @@ export function isElementType(name: string): name is ElementType {
   return Object.hasOwn(CONSTRUCTORS, name);
 }
 
+const FLOATS: ReadonlySet<ElementType> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
+
+export function isFloatType(type: ElementType): boolean {
+  return FLOATS.has(type);
+}
+
 export function bytesPerElement(type: ElementType): number {
   return CONSTRUCTORS[type].BYTES_PER_ELEMENT;
 }

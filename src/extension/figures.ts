@@ -4,8 +4,9 @@
  */
 
 import { bytes, count, milliseconds, plural, signed, sizeChange } from '../shared/format';
+import { outputName, worstOutput } from '../shared/outputs';
 import type { LayerReport, Report, Status } from '../shared/report';
-import { measuredText, sqnrOf, worstOutput } from '../shared/measured';
+import { measuredText, sqnrOf } from '../shared/measured';
 import { speedText, speedWords } from '../shared/speed';
 
 export type FigureKind = 'accuracy' | 'size' | 'speed' | 'layers' | 'worst';
@@ -21,14 +22,16 @@ export interface Figure {
 }
 
 /** `96.7 → 94.3 %`; without labels how often both models say the same, without classes the error at the output. */
-export function accuracyFigure({ accuracy, outputs }: Report): Figure | undefined {
-  const { top1 = null, agreement = null } = accuracy ?? {};
+export function accuracyFigure(report: Report): Figure | undefined {
+  const { top1 = null, agreement = null } = report.accuracy ?? {};
   if (top1 !== null)
     return { kind: 'accuracy', name: 'Top-1', value: `${top1.fp32.toFixed(1)} → ${top1.int8.toFixed(1)} %` };
   if (agreement !== null) return { kind: 'accuracy', name: 'Same class', value: `${agreement.toFixed(1)} %` };
-  const worst = worstOutput(outputs);
+  const worst = worstOutput(report);
   if (worst === undefined) return undefined;
-  return { kind: 'accuracy', name: 'Output SQNR', value: measuredText(worst.error) };
+  const value = measuredText(worst.error);
+  const full = worst.part === null ? {} : { full: `${value} in ${outputName(worst)}` };
+  return { kind: 'accuracy', name: 'Output SQNR', value, ...full };
 }
 
 function sizeFigure({ model, quantized }: Report): Figure | undefined {

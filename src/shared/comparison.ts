@@ -1,6 +1,7 @@
 /** Two reports beside each other, layer by layer. Pure. */
 
-import { decibelsOf, type Decibels } from './measured';
+import { decibelsOf, type Decibels, type Measured } from './measured';
+import { outputFigures, outputName } from './outputs';
 import type { LayerReport, Report, Status } from './report';
 
 /** What both runs measured of one thing; `null` where a run did not. */
@@ -103,10 +104,16 @@ function compareLayer(a: LayerReport | undefined, b: LayerReport | undefined): L
   return { name, op, change: changeOf(), status, kernel, local, accumulated, time: pair(({ time }) => time.int8) };
 }
 
+/** Outputs and the parts that either run tells apart. */
 function outputsOf(a: Report, b: Report): Comparison['outputs'] {
-  const names = new Set([...b.outputs, ...a.outputs].map(({ name }) => name));
-  const of = ({ outputs }: Report, name: string): Decibels =>
-    decibelsOf(outputs.find((output) => output.name === name)?.error ?? null);
+  const ofReport = (report: Report): ReadonlyMap<string, Measured> =>
+    new Map([
+      ...report.outputs.map(({ name, error }) => [name, error] as const),
+      ...outputFigures(report).map((figure) => [outputName(figure), figure.error] as const),
+    ]);
+  const figures = new Map([a, b].map((report) => [report, ofReport(report)]));
+  const names = new Set([b, a].flatMap((report) => [...figures.get(report)!.keys()]));
+  const of = (report: Report, name: string): Decibels => decibelsOf(figures.get(report)!.get(name) ?? null);
   return [...names].map((name) => ({ name, sqnr: { a: of(a, name), b: of(b, name) } }));
 }
 

@@ -88,6 +88,10 @@ export const ERROR_CODES = {
     exit: EXIT.badInput,
     hint: 'The file is not a Quantscope report of a version this program knows.',
   },
+  'reference-random': {
+    exit: EXIT.badInput,
+    hint: 'Export the model in evaluation mode, or feed the scale of its noise as zero: what differs by itself cannot tell what quantizing changes.',
+  },
   'runtime-rejected': { exit: EXIT.badInput, hint: 'onnxruntime does not load this model; its message tells why.' },
   'runtime-failed': {
     exit: EXIT.engineFailure,

@@ -1,7 +1,8 @@
 /** The gates of a recipe, held against a report: what makes a run in CI fail. */
 
 import { bytes, milliseconds, number3, plural, quotient } from './format';
-import { isIncomparable, outputWarnings, sqnrOf, worstOutput } from './measured';
+import { isIncomparable, outputWarnings, sqnrOf } from './measured';
+import { outputName, worstOutput } from './outputs';
 import type { Gates } from './recipe';
 import type { Report } from './report';
 
@@ -58,12 +59,12 @@ function output(limit: number, report: Report): Outcome {
   if (silent !== undefined) return unmeasured(limit, outputWarnings([silent]).join(' '));
   const missing = report.unmatched.find(({ tensor }) => report.model.outputs.some(({ name }) => name === tensor));
   if (missing !== undefined) return unmeasured(limit, `Output "${missing.tensor}" was not compared: ${missing.why}.`);
-  const worst = worstOutput(report.outputs);
+  const worst = worstOutput(report);
   const sqnr = sqnrOf(worst?.error) ?? Infinity;
   if (worst === undefined || sqnr === Infinity) {
     return { limit, measured: null, passed: true, message: 'No output has any error.' };
   }
-  const message = `Output "${worst.name}" has ${sqnr.toFixed(1)} dB; the gate asks for ${limit} dB.`;
+  const message = `Output "${outputName(worst)}" has ${sqnr.toFixed(1)} dB; the gate asks for ${limit} dB.`;
   return { limit, measured: sqnr, passed: sqnr >= limit, message };
 }
 

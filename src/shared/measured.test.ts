@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { layer as layerOf, reportOf as wholeReport } from '../../test/helpers/report';
 import { checkGates } from './gates';
-import { decibelsOf, measuredText, outputWarnings, sqnrOf, worstOutput, type Measured } from './measured';
+import { decibelsOf, measuredText, outputWarnings, sqnrOf, type Measured } from './measured';
 import { compareReports, difference } from './comparison';
+import { worstOutput } from './outputs';
 import { sortLayers } from './layerOrder';
 import { REPORT_VERSIONS } from './report';
 import { parseReport } from './reportText';
@@ -33,9 +34,9 @@ describe('an error, no error, nothing to compare and not measured are four thing
       { name: 'exact', error: of(null) },
       { name: 'low', error: of(9) },
     ];
-    assert.equal(worstOutput(outputs)?.name, 'low');
-    assert.equal(worstOutput(outputs.slice(0, 2))?.name, 'exact');
-    assert.equal(worstOutput(outputs.slice(0, 1))?.name, 'nan');
+    assert.equal(worstOutput({ outputs })?.output, 'low');
+    assert.equal(worstOutput({ outputs: outputs.slice(0, 2) })?.output, 'exact');
+    assert.equal(worstOutput({ outputs: outputs.slice(0, 1) })?.output, 'nan');
     assert.deepEqual(
       outputWarnings([...outputs, { name: 'half', error: of(30, 0.5) }, { name: 'none', error: EMPTY }]),
       [

@@ -72,15 +72,6 @@ interface Output {
   readonly error: Measured;
 }
 
-/** The output with the lowest SQNR; where none has any, one that could not be compared. */
-export function worstOutput<O extends Output>(outputs: readonly O[]): O | undefined {
-  return outputs.toSorted(
-    (a, b) => (sqnrOf(a.error) ?? Infinity) - (sqnrOf(b.error) ?? Infinity) || rank(a) - rank(b),
-  )[0];
-}
-
-const rank = ({ error }: Output): number => Number(isIncomparable(error));
-
 /** One sentence for each output of which nothing could be compared, or not all. */
 export function outputWarnings(outputs: readonly Output[]): string[] {
   return outputs.flatMap(({ name, error }) => {

@@ -95,6 +95,23 @@ export interface SourceLine {
   readonly text?: string;
 }
 
+/** A part of an output that is measured apart: an input of its last Concat, or channels of another range. */
+export interface PartReport {
+  /** What the Concat joins there, or which of the ranges. */
+  readonly name: string;
+  /** As NumPy writes it, `[:, 0:4]`; else how many values. */
+  readonly where: string;
+  readonly error: Measured;
+}
+
+export interface OutputReport {
+  readonly name: string;
+  /** Over all of its values. */
+  readonly error: Measured;
+  /** At least two; of an output of one piece left out. */
+  readonly parts?: readonly PartReport[];
+}
+
 /** How it is known that an output holds the scores of classes: an ArgMax of the model itself, or values that sum to 1. */
 export type ClassEvidence = 'labels' | 'recipe' | 'argmax' | 'probabilities';
 
@@ -129,6 +146,16 @@ export interface LatencyReport extends Timed {
   readonly threads: 1;
   /** Timed runs of each model. */
   readonly runs: number;
+}
+
+/** Of an fp32 model that answers the same sample differently each time. */
+export interface RandomReport {
+  /** Of one run against another, dB; `null` where sizes or integers differ. */
+  readonly sqnr: number | null;
+  /** The operators that draw random numbers; empty where none is known. */
+  readonly nodes: readonly string[];
+  /** Whether both models could be given the same random numbers. */
+  readonly repeats: boolean;
 }
 
 export interface Report {
@@ -200,10 +227,12 @@ export interface Report {
   readonly counts: Readonly<Record<Status, number>>;
   /** Nodes that compute with shapes and constants alone, and so are no layers. */
   readonly shapeComputations?: number;
-  readonly outputs: readonly { readonly name: string; readonly error: Measured }[];
+  readonly outputs: readonly OutputReport[];
   readonly accuracy: AccuracyReport | null;
   /** Where nothing says that there are classes: outputs that have the shape of their scores. */
   readonly maybeClasses?: readonly string[];
+  /** Left out where fp32 answers alike, or was not asked. */
+  readonly random?: RandomReport;
   /** `null` where one run takes too long to measure several, or there was nothing to run. */
   readonly latency?: LatencyReport | null;
   /** Microseconds of one run in kernels of no layer: changes between float, int8 and layouts. */

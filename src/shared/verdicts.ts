@@ -70,7 +70,7 @@ export interface Culprits {
   /** `created` of the report it belongs to. */
   readonly report: string;
   readonly samples: number;
-  /** dB of the int8 model at its outputs, all of them pooled, on these samples; `null` without any error. */
+  /** dB of the int8 model at the worst part of its outputs, on these samples; `null` without any error. */
   readonly sqnr: number | null;
   readonly cost: SweepCost;
   /** Of the model as a whole: its data and preprocessing. */

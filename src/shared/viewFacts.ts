@@ -37,8 +37,12 @@ export interface RunFacts {
   readonly counts: Readonly<Record<Status, number>>;
   /** Nodes that are no layers, for they compute with shapes and constants alone. */
   readonly shapeComputations: number;
-  /** The output of the model with the lowest SQNR. */
-  readonly output: { readonly name: string; readonly sqnr: Decibels } | null;
+  /** The output of the model, or the part of one, with the lowest SQNR, and all parts that are measured apart. */
+  readonly output: {
+    readonly name: string;
+    readonly sqnr: Decibels;
+    readonly parts: readonly { readonly name: string; readonly sqnr: Decibels }[];
+  } | null;
 }
 
 export interface ReportFacts {
@@ -63,7 +67,7 @@ export interface ReportFacts {
 
 export interface CulpritsFacts {
   readonly samples: number;
-  /** Of the int8 model at its outputs, all of them pooled, on these samples. */
+  /** Of the int8 model at the worst part of its outputs, on these samples. */
   readonly sqnr: Decibels;
   readonly cost: SweepCost;
   readonly counts: Readonly<Record<Verdict, number>>;

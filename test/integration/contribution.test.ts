@@ -9,7 +9,7 @@ import { describe, test } from 'node:test';
 import { onlyFloat, onlyQuantized } from '../../src/core/contribution/layerVariants';
 import { sweep } from '../../src/core/contribution/sweep';
 import type { PlannedLayer } from '../../src/core/plan/types';
-import { caseOf, convertOnly, naive, references, SAME_ORDER, type DataOf } from './naiveContribution';
+import { caseOf, convertOnly, naive, partsOf, references, SAME_ORDER, type DataOf } from './naiveContribution';
 import { IMAGE_MODELS, inData, missing, temporaryFolder, type ImageModel } from './support';
 import { writeMagikaSamples, writeSortCases, writeSpeechWindows } from './tokens';
 
@@ -68,8 +68,11 @@ describe('the contribution of each layer equals that of a model made for it alon
       const byName = new Map(layers.map((layer) => [layer.name, layer]));
       const names = [...byName.keys()];
       const pick = (wanted: readonly string[]): PlannedLayer[] => wanted.map((layer) => byName.get(layer)!);
-      const common = { tensors: prepared.tensors, samples: dataset, threads: 1, config: SAME_ORDER, layers: names };
       const wanted = await references(one);
+      const common = {
+        ...{ tensors: prepared.tensors, samples: dataset, threads: 1, config: SAME_ORDER, layers: names },
+        parts: partsOf(one, wanted),
+      };
       const quantized = await sweep({
         ...common,
         base: prepared.model,

@@ -1,6 +1,5 @@
 /** The naive way to a layer's contribution: a model for it alone, made by the converter, beside the fp32 model. */
 
-import { ErrorAccumulator } from '../../src/core/analyze/errors';
 import { rangeOf } from '../../src/core/calibrate/observers';
 import type { Range } from '../../src/core/calibrate/qparams';
 import type { Pair } from '../../src/core/contribution/layerVariants';
@@ -12,9 +11,11 @@ import { Graph } from '../../src/core/onnx/graph';
 import type { OnnxModel } from '../../src/core/onnx/model';
 import { calibrate, type Calibration } from '../../src/core/pipeline/calibration';
 import { prepare, type Prepared } from '../../src/core/pipeline/prepare';
+import { OutputParts, type Outputs } from '../../src/core/parts/outputParts';
+import { UnitErrors } from '../../src/core/parts/partErrors';
 import type { Plan, PlannedLayer } from '../../src/core/plan/types';
 import { openSession } from '../../src/core/runtime/session';
-import { toFloat32, type Tensor } from '../../src/core/tensor';
+import type { Tensor } from '../../src/core/tensor';
 import type { Preprocess, Recipe } from '../../src/shared/recipe';
 import { comparedOf } from '../../src/shared/measured';
 
@@ -80,25 +81,26 @@ export function convertOnly(
   return toQdq(model, changed, { ranges, convention: backend.convention, means: calibration.means }).model;
 }
 
+/** What is measured apart at the outputs. */
+export function partsOf({ prepared }: Case, references: readonly Outputs[]): OutputParts {
+  return new OutputParts(prepared.graph, prepared.tensors, references);
+}
+
 export async function naive(
-  { prepared, dataset }: Case,
+  one: Case,
   model: OnnxModel,
   references: readonly Readonly<Record<string, Tensor>>[],
 ): Promise<number> {
   const session = await openSession(model, { threads: 1, config: SAME_ORDER });
-  const accumulator = new ErrorAccumulator();
+  const errors = new UnitErrors(partsOf(one, references));
   let ordinal = 0;
-  for await (const { id, feeds } of dataset.samples()) {
+  for await (const { id, feeds } of one.dataset.samples()) {
     const outputs = await session.run(feeds);
-    for (const name of prepared.graph.outputs) {
-      const [reference, approximation] = [references[ordinal]![name], outputs[name]];
-      if (reference === undefined || !approximation?.type.startsWith('float')) continue;
-      accumulator.add(id, toFloat32(reference), toFloat32(approximation));
-    }
+    errors.add(id, references[ordinal]!, outputs);
     ordinal++;
   }
   await session.close();
-  return comparedOf(accumulator.result())?.sqnr ?? Infinity;
+  return comparedOf(errors.worst())?.sqnr ?? Infinity;
 }
 
 export async function references({ prepared, dataset }: Case): Promise<Record<string, Tensor>[]> {

@@ -12,7 +12,7 @@ const run: RunFacts = {
   latency: { threads: 1, fp32: 0.106, int8: 0.142, ratio: 0.747 },
   counts: { quantized: 15, float: 2, fallback: 2 },
   shapeComputations: 0,
-  output: { name: 'y', sqnr: 17 },
+  output: { name: 'y', sqnr: 17, parts: [] },
 };
 
 const named = (list: readonly Figure[], label: string): Figure =>
@@ -51,7 +51,7 @@ describe('figures of a run', () => {
       relation: 'previous' as const,
       bytes: { fp32: 160_000, int8: 71_400 },
       latency: { threads: 1 as const, fp32: 0.106, int8: 0.2, ratio: 0.5 },
-      output: { name: 'y', sqnr: 28 },
+      output: { name: 'y', sqnr: 28, parts: [] },
     };
     const list = figures({ run, base });
     assert.deepEqual(named(list, 'Size').since, { text: '−1.00 kB', tone: 'better' });
@@ -62,7 +62,7 @@ describe('figures of a run', () => {
     const quiet = { text: '+1 %', tone: 'same' };
     assert.deepEqual(named(figures({ run, base: busy }), 'Latency').since, quiet, 'a busy machine is no change');
     assert.deepEqual(named(list, 'Output').since, { text: '−11.0', tone: 'worse' });
-    const other = figures({ run, base: { ...base, output: { name: 'z', sqnr: 28 } } });
+    const other = figures({ run, base: { ...base, output: { name: 'z', sqnr: 28, parts: [] } } });
     assert.equal(named(other, 'Output').since, null, 'another output is not compared');
   });
 

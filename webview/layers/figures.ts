@@ -207,9 +207,15 @@ function outputFigure({ output }: RunFacts, base: RunFacts | null): Figure[] {
       value: decibelsText(output.sqnr),
       change: null,
       since: Number.isNaN(change) ? null : { text: changeDB(change), tone: toneOf(change, 0.05) },
-      hint: `Error of the model at its output "${output.name}", the worst of its outputs.`,
+      hint: `Error of the model at its output "${output.name}", the worst of its outputs.${partsOf(output)}`,
     },
   ];
+}
+
+function partsOf({ parts }: NonNullable<RunFacts['output']>): string {
+  if (parts.length === 0) return '';
+  const each = parts.map(({ name, sqnr }) => `${name} ${decibelsText(sqnr)}`);
+  return ` Parts of unlike quantities are measured apart: ${each.join(', ')}.`;
 }
 
 export function figures({ run, base }: Pick<ReportFacts, 'run' | 'base'>): Figure[] {

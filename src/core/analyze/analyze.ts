@@ -9,6 +9,7 @@
 import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { OnProgress } from '../../shared/progress';
 import { INCOMPARABLE, isIncomparable, type Measured } from '../../shared/measured';
+import type { OutputReport } from '../../shared/report';
 import type { Conversion } from '../convert/types';
 import type { Dataset, Sample } from '../data/types';
 import { Graph } from '../onnx/graph';
@@ -41,7 +42,7 @@ export interface Analysis {
   /** The accumulated error of every compared tensor, by its name in the fp32 model. */
   readonly tensors: ReadonlyMap<string, Measured>;
   /** The float outputs of the model. */
-  readonly outputs: readonly { readonly name: string; readonly error: Measured }[];
+  readonly outputs: readonly OutputReport[];
   /** Number of float tensors of the fp32 model that were compared. */
   readonly matched: number;
   readonly unmatched: readonly Unmatched[];

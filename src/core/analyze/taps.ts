@@ -10,7 +10,7 @@ import type { GraphProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
 import { isNoOp } from '../onnx/noOp';
 import { isStatic, type Plan, type PlannedLayer } from '../plan/types';
-import type { ElementType } from '../tensor';
+import { isFloatType } from '../tensor';
 import type { TensorInfo } from '../runtime/session';
 
 /** How the integers of a tapped tensor become numbers. */
@@ -33,10 +33,8 @@ export interface Unmatched {
   readonly why: string;
 }
 
-const FLOATS: ReadonlySet<ElementType> = new Set(['float32', 'float64', 'float16', 'bfloat16']);
-
 export function isFloat(info: TensorInfo | undefined): boolean {
-  return info !== undefined && FLOATS.has(info.type);
+  return info !== undefined && isFloatType(info.type);
 }
 
 /**

@@ -3,14 +3,16 @@
 import { throwIfCancelled } from '../../shared/errors';
 import type { OnProgress } from '../../shared/progress';
 import { isIncomparable, type ErrorMeasure, type Measured } from '../../shared/measured';
-import { assertComparable, ErrorAccumulator, nothingToCompare } from '../analyze/errors';
+import { assertComparable, nothingToCompare } from '../analyze/errors';
 import type { Dataset } from '../data/types';
 import type { TensorProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
 import type { OnnxModel } from '../onnx/model';
+import type { OutputParts, Outputs } from '../parts/outputParts';
+import { UnitErrors } from '../parts/partErrors';
 import { RateMeter } from '../rate';
 import { openSession, type SessionOptions, type TensorInfo } from '../runtime/session';
-import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
+import { bytesPerElement, isFloatType, toFloat32, type Tensor } from '../tensor';
 import type { LayerVariants } from './layerVariants';
 import { reach, withVariants, type Variant } from './variants';
 
@@ -23,6 +25,8 @@ export interface SweepOptions {
   /** What to compare with, sample by sample; where left out, the base itself is the reference. */
   readonly references?: readonly Readonly<Record<string, Tensor>>[];
   readonly samples: Pick<Dataset, 'samples' | 'count'>;
+  /** What is measured apart at the outputs: the worst of it counts. */
+  readonly parts: OutputParts;
   /** Made for one group after the other, since each group is a graph of its own. */
   readonly build: (layers: readonly string[]) => LayerVariants;
   readonly layers: readonly string[];
@@ -37,7 +41,7 @@ export interface SweepOptions {
 }
 
 export interface Sweep {
-  /** By layer; the error at the model's outputs, pooled. `sqnr` is `null` where the variant changes no output. */
+  /** By layer; the error at the worst part of the model's outputs. `sqnr` is `null` where the variant changes no output. */
   readonly layers: ReadonlyMap<string, ErrorMeasure>;
   /** The base itself against the references; without error where it is its own reference. */
   readonly baseline: ErrorMeasure;
@@ -63,7 +67,16 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
   const built = options.build(options.layers);
   const groups = groupVariants(graph, built.variants, options.tensors, options.memoryCapBytes ?? DEFAULT_MEMORY_CAP);
   const progress = new RateMeter('analyze', Math.max(1, groups.length) * samples.count, options.onProgress);
-  const accumulators = new Map<string, ErrorAccumulator>();
+  const errors = new Map<string, UnitErrors>();
+  const add = (layer: string, sample: string, reference: Outputs, made: Outputs): void => {
+    for (const [name, y] of Object.entries(made)) {
+      const x = reference[name];
+      if (x !== undefined && isFloatType(y.type)) assertComparable(name, toFloat32(x), toFloat32(y));
+    }
+    let found = errors.get(layer);
+    if (found === undefined) errors.set(layer, (found = new UnitErrors(options.parts)));
+    found.add(sample, reference, made);
+  };
   const outputs: Record<string, Tensor>[] = [];
   let milliseconds = 0;
   for (const layers of groups) {
@@ -81,19 +94,16 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
         const reference = options.references?.[ordinal] ?? own;
         if (outputs[ordinal] === undefined) {
           outputs[ordinal] = own;
-          for (const name of graph.outputs) {
-            if (own[name] !== undefined) add(accumulators, BASE, id, name, reference[name], own[name]);
-          }
+          add(BASE, id, reference, own);
         }
         for (const [index, layer] of [...variants.keys()].entries()) {
           const changed = extended.outputs[index]!;
           const values: Record<string, Tensor> = {};
           for (const name of graph.outputs) {
             const tensor = made[changed.get(name) ?? name];
-            if (tensor === undefined) continue;
-            values[name] = tensor;
-            add(accumulators, layer, id, name, reference[name], tensor);
+            if (tensor !== undefined) values[name] = tensor;
           }
+          add(layer, id, reference, values);
           options.onOutputs?.(ordinal, layer, values);
         }
         ordinal++;
@@ -103,7 +113,7 @@ export async function sweep(options: SweepOptions): Promise<Sweep> {
       await session.close();
     }
   }
-  const resultOf = (layer: string): ErrorMeasure => errorOrRefuse(accumulators.get(layer)?.result());
+  const resultOf = (layer: string): ErrorMeasure => errorOrRefuse(errors.get(layer)?.worst());
   const measured = [...built.variants.keys()].map((layer) => [layer, resultOf(layer)] as const);
   const baseline = resultOf(BASE);
   return { layers: new Map(measured), baseline, outputs, milliseconds };
@@ -118,24 +128,6 @@ function errorOrRefuse(measure: Measured | null | undefined): ErrorMeasure {
 function sessionOptions({ threads, config }: SweepOptions): SessionOptions {
   return { ...(threads === undefined ? {} : { threads }), ...(config === undefined ? {} : { config }) };
 }
-
-function add(
-  into: Map<string, ErrorAccumulator>,
-  layer: string,
-  sample: string,
-  output: string,
-  reference: Tensor | undefined,
-  approximation: Tensor,
-): void {
-  if (reference === undefined || !FLOATS.has(approximation.type)) return;
-  const [x, y] = [toFloat32(reference), toFloat32(approximation)];
-  assertComparable(output, x, y);
-  let accumulator = into.get(layer);
-  if (accumulator === undefined) into.set(layer, (accumulator = new ErrorAccumulator()));
-  accumulator.add(sample, x, y);
-}
-
-const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
 
 /** As many layers to a graph as its memory allows: each copy of a layer holds its weights once more, repacked. */
 function groupVariants(

@@ -1,7 +1,7 @@
 /** Top-k accuracy and agreement of classifiers, one sample at a time. */
 
 import type { AccuracyReport } from '../../shared/report';
-import { toFloat32, type Tensor } from '../tensor';
+import { isFloatType, toFloat32, type Tensor } from '../tensor';
 
 /** Number of classes of an output, the first dimension being the batch; `undefined` where it holds no class scores. */
 export function classCount(shape: readonly (number | string)[]): number | undefined {
@@ -11,15 +11,13 @@ export function classCount(shape: readonly (number | string)[]): number | undefi
   return wide.length === 1 && typeof classes === 'number' && classes > 1 ? classes : undefined;
 }
 
-const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
-
 /**
  * The class scores of a sample; of the first row where the model's batch is larger, which repeats the
  * sample. `undefined` where the output holds no class scores (see {@link classCount}) or no floats.
  */
 export function classScores(output: Tensor): Float32Array | undefined {
   const classes = classCount(output.dims);
-  if (classes === undefined || !FLOATS.has(output.type)) return undefined;
+  if (classes === undefined || !isFloatType(output.type)) return undefined;
   const scores = toFloat32(output).subarray(0, classes);
   // Of an empty batch there are none.
   return scores.length < classes ? undefined : scores;

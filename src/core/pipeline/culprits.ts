@@ -16,7 +16,9 @@ import { sweep } from '../contribution/sweep';
 import { judge, type Evidence } from '../contribution/verdict';
 import { openDataset } from '../data/dataset';
 import { writeFinding } from '../findingFiles';
+import { OutputParts } from '../parts/outputParts';
 import type { Concessions, PlannedLayer } from '../plan/types';
+import { assertRepeats } from '../reference/repeat';
 import { readReport } from '../reportFile';
 import { outputsOf } from '../runtime/outputs';
 import { calibrateTrial } from './calibration';
@@ -67,11 +69,14 @@ export async function findCulprits(job: CulpritsInput, context: JobContext = {})
     samples: Math.min(count, job.samples ?? SWEEP_SAMPLES),
   });
 
+  await assertRepeats(pair.fp32Model, samples, quiet);
+
   const layers = new Map(pair.plan.layers.flatMap((layer) => (layer.quantize ? [[layer.name, layer] as const] : [])));
   const pick = (names: readonly string[]): PlannedLayer[] => names.map((name) => layers.get(name)!);
   const started = performance.now();
   const { outputs: references, milliseconds: onePass } = await outputsOf(pair.fp32Model, samples, quiet);
-  const common = { ...context, tensors: prepared.tensors, samples, layers: [...layers.keys()] };
+  const parts = new OutputParts(pair.fp32, prepared.tensors, references);
+  const common = { ...context, parts, tensors: prepared.tensors, samples, layers: [...layers.keys()] };
   const only = await sweep({
     ...common,
     base: pair.fp32Model,

@@ -20,6 +20,7 @@ import type { Concessions, Plan } from '../plan/types';
 import { productsSaturate } from '../runtime/cpu';
 import { inferTensors } from '../runtime/inspect';
 import { OLDEST_OPSET, openSession, type TensorInfo } from '../runtime/session';
+import { seeded } from '../reference/seed';
 import { smoothed } from './smoothing';
 import type { JobContext } from './types';
 
@@ -76,13 +77,12 @@ export async function prepare(recipe: Recipe, baseDir: string, context: JobConte
   const backend = backendOf(recipe.backend ?? 'ort-cpu');
   const required = requiredOpset(recipe);
   const sha256 = await hashFiles(files);
-  const { model, steps, parts } = await smoothed(
-    await normalizeFor(recipe, original),
-    sha256,
-    recipe,
-    baseDir,
-    context,
-  );
+  const {
+    model: normalized,
+    steps,
+    parts,
+  } = await smoothed(await normalizeFor(recipe, original), sha256, recipe, baseDir, context);
+  const model = seeded(normalized);
   const version = opsetVersion(model) ?? 0;
   if (version < required) {
     throw new QuantscopeError(

@@ -13,6 +13,9 @@ import type { Conversion } from '../convert/types';
 import { openDataset, SYNTHETIC } from '../data/dataset';
 import { FeedsCache } from '../data/feedsCache';
 import type { Dataset, Feeds } from '../data/types';
+import { PartErrors, withParts } from '../parts/partErrors';
+import { randomness, randomWarnings } from '../reference/repeat';
+import { unseeded } from '../reference/seed';
 import { resultsFolder } from '../resultsFolder';
 import { needsCalibration } from '../plan/types';
 import { VERSION } from '../version';
@@ -70,6 +73,9 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   const dataset = await openCalibrationData(job, planned, watched);
   // Before the long part: data or labels that cannot be read fail at once.
   const validation = await openValidation(recipe, planned.inputs, baseDir, watched);
+  const source = validation?.dataset ?? dataset;
+  const random = source === undefined ? null : await randomness(planned.model, source, watched);
+  warnings.push(...randomWarnings(random));
   const calibration = await measure(dataset, job, planned, outDir, watched);
   const { ranges, dead } = rangesOf(planned, calibration.stats);
   if (dead.length > 0)
@@ -117,9 +123,9 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
 
   throwIfCancelled(context.signal);
   const file = path.join(outDir, `${path.basename(prepared.file, path.extname(prepared.file))}.int8.onnx`);
-  const converted = { job, context, prepared, dataset, calibration, conversion, verification, outDir, file };
+  const converted = { job, context, prepared, random, dataset, calibration, conversion, verification, outDir, file };
   const left = nothingMeasured(measuredAfter('verify'));
-  const written = await writeFirst(file, conversion.model, (files) =>
+  const written = await writeFirst(file, unseeded(conversion.model), (files) =>
     runReport(converted, left, files, stages.finish(), warnings),
   );
   stages.tellWhatIsLeft();
@@ -204,7 +210,9 @@ async function analyzeErrors(
     trusted: context.trusted === true,
     ...(context.feedsCache === undefined ? {} : { cache: context.feedsCache }),
   });
-  return analyze({
+  const parts = new PartErrors(prepared.graph, prepared.tensors);
+  const analysis = await analyze({
+    onOutputs: (sample, fp32, int8) => parts.add(sample, fp32, int8),
     fp32: prepared.model,
     conversion,
     plan: prepared.plan,
@@ -217,6 +225,7 @@ async function analyzeErrors(
     ...(context.signal === undefined ? {} : { signal: context.signal }),
     ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
   });
+  return { ...analysis, outputs: withParts(analysis.outputs, parts.result()) };
 }
 
 /** A figure for the summary: a model that no second session opens for has none, and nothing else fails for it. */

@@ -2,7 +2,7 @@
 
 import * as os from 'node:os';
 import { pendingWarning, type MeasuringStage } from '../../shared/pending';
-import { REPORT_VERSION, type LatencyReport, type Report } from '../../shared/report';
+import { REPORT_VERSION, type LatencyReport, type RandomReport, type Report } from '../../shared/report';
 import type { Analysis } from '../analyze/analyze';
 import { targetFacts } from '../backends/backends';
 import type { Conversion } from '../convert/types';
@@ -26,6 +26,7 @@ export interface Converted {
   readonly job: QuantizeJob;
   readonly context: JobContext;
   readonly prepared: Prepared;
+  readonly random: RandomReport | null;
   readonly dataset: Dataset | undefined;
   readonly calibration: Calibration;
   readonly conversion: Conversion;
@@ -52,7 +53,7 @@ export const nothingMeasured = (pending: readonly MeasuringStage[]): Figures => 
 });
 
 export function runReport(
-  { job, context, prepared, dataset, calibration, conversion, verification, outDir, file }: Converted,
+  { job, context, prepared, random, dataset, calibration, conversion, verification, outDir, file }: Converted,
   { analysis, accuracy, latency, pending }: Figures,
   written: WrittenModel,
   seconds: Report['seconds'],
@@ -99,6 +100,7 @@ export function runReport(
     shapeComputations: prepared.plan.shapeComputations,
     outputs: analysis?.outputs ?? [],
     accuracy: accuracy.report,
+    ...(random === null ? {} : { random }),
     ...(accuracy.maybeClasses.length === 0 ? {} : { maybeClasses: accuracy.maybeClasses }),
     latency,
     conversions: { int8: verification.int8?.overhead ?? null, fp32: verification.fp32?.overhead ?? null },

@@ -8,8 +8,7 @@ import * as path from 'node:path';
 import { QuantscopeError, throwIfCancelled } from '../../shared/errors';
 import type { Difference, Price } from '../../shared/price';
 import { preprocessOf, type Recipe } from '../../shared/recipe';
-import { assertComparable, nothingToCompare } from '../analyze/errors';
-import { sumsOf } from '../analyze/sums';
+import { nothingToCompare } from '../analyze/errors';
 import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { TIMING_FLOOR } from '../benchmark/speedup';
@@ -20,14 +19,17 @@ import { argmax, classScores } from '../evaluate/classification';
 import { readLabelsFor } from '../labels';
 import { serializeModel, type OnnxModel } from '../onnx/model';
 import { calibrateTrial } from '../pipeline/calibration';
+import { OutputParts, type Outputs } from '../parts/outputParts';
+import { UnitSums } from '../parts/unitSums';
 import { quantizedShare } from '../pipeline/macs';
 import { prepare, type Prepared } from '../pipeline/prepare';
 import { rangesOf } from '../pipeline/ranges';
 import { settle, type Settled } from '../pipeline/settle';
 import type { JobContext, QuantizeJob } from '../pipeline/types';
 import { needsCalibration } from '../plan/types';
+import { assertRepeats } from '../reference/repeat';
 import { openSession, type Session } from '../runtime/session';
-import { bytesPerElement, toFloat32, type Tensor } from '../tensor';
+import { bytesPerElement, isFloatType, toFloat32, type Tensor } from '../tensor';
 import { kernelTimes } from '../verify/verify';
 import { VERSION } from '../version';
 import { bootstrap, pairedShare } from '../benchmark/bootstrap';
@@ -46,7 +48,7 @@ export interface Trial {
   readonly bytes: number;
   /** Share of the multiply-adds that the plan runs in int8, percent. */
   readonly macs: number;
-  /** Pooled over the samples at the worst output, dB; `Infinity` without any error. */
+  /** Pooled over the samples at the worst part of the outputs, dB; `Infinity` without any error. */
   readonly sqnr: number;
   /** Percent. */
   readonly agreement: number | null;
@@ -54,10 +56,9 @@ export interface Trial {
   readonly perSample: PerSample;
 }
 
-/** One entry a sample; errors one an output and sample. */
+/** One entry a sample. */
 interface PerSample {
-  readonly signal: readonly Float64Array[];
-  readonly error: readonly Float64Array[];
+  readonly errors: UnitSums;
   readonly agrees: Uint8Array | null;
   readonly correct: Uint8Array | null;
 }
@@ -65,7 +66,8 @@ interface PerSample {
 interface Reference {
   readonly id: string;
   readonly feeds: Feeds | undefined;
-  readonly outputs: Readonly<Record<string, Float32Array>>;
+  /** Those of floats. */
+  readonly outputs: Outputs;
   readonly scores: Float32Array | undefined;
   readonly label: number | undefined;
 }
@@ -87,6 +89,8 @@ export class Trials {
   readonly #references: readonly Reference[];
   readonly #fp32: OnnxModel;
   readonly #top1Fp32: number | null;
+  /** What is measured apart at the outputs. */
+  readonly parts: OutputParts;
   /** The output that holds the scores of classes. */
   readonly #classes: string | undefined;
 
@@ -100,9 +104,11 @@ export class Trials {
       readonly dataset: Dataset;
       readonly references: readonly Reference[];
       readonly classes: string | undefined;
+      readonly parts: OutputParts;
     },
   ) {
-    const { fp32, dataset, references, classes } = shared;
+    const { fp32, dataset, references, classes, parts } = shared;
+    this.parts = parts;
     this.#classes = classes;
     this.#job = job;
     this.#outDir = outDir;
@@ -148,6 +154,7 @@ export class Trials {
     });
     const file = recipe.validate?.labels;
     const labels = file === undefined ? undefined : await readLabelsFor(path.resolve(baseDir, file), dataset.ids);
+    await assertRepeats(prepared.model, dataset, context);
     const session = await openSession(prepared.model, threadsOf(context));
     const references: Reference[] = [];
     let room = FEEDS_CAP_BYTES;
@@ -172,11 +179,16 @@ export class Trials {
       await session.close();
     }
     const finite = references.some(({ outputs }) =>
-      Object.values(outputs).some((values) => values.some(Number.isFinite)),
+      Object.values(outputs).some((output) => toFloat32(output).some(Number.isFinite)),
     );
     if (references.length > 0 && !finite) throw nothingToCompare();
     return new Trials(job, outDir, context, options, {
       ...{ fp32: prepared.model, dataset, references, classes: choice?.chosen?.output },
+      parts: new OutputParts(
+        prepared.graph,
+        prepared.tensors,
+        references.map(({ outputs }) => outputs),
+      ),
     });
   }
 
@@ -200,7 +212,7 @@ export class Trials {
       model,
       bytes: serializeModel(model).length,
       macs: quantizedShare(settled.prepared),
-      sqnr: worstSqnr(perSample, allOf(this.#references.length)),
+      sqnr: perSample.errors.worst(allOf(this.#references.length)),
       agreement: percent(perSample.agrees),
       top1: percent(perSample.correct),
       perSample,
@@ -212,7 +224,7 @@ export class Trials {
     const seed = this.#options.seed ?? 0;
     const n = this.#references.length;
     const sqnrOf = ({ perSample }: Trial, indices: Int32Array): number =>
-      Math.min(MOST_SQNR, worstSqnr(perSample, indices));
+      Math.min(MOST_SQNR, perSample.errors.worst(indices));
     const sqnr = (indices: Int32Array): number => sqnrOf(after, indices) - sqnrOf(before, indices);
     return {
       sqnr: bootstrap(n, sqnr, seed),
@@ -302,9 +314,7 @@ export class Trials {
 
   async #measure(session: Session): Promise<PerSample> {
     const n = this.#references.length;
-    const names = Object.keys(this.#references[0]?.outputs ?? {});
-    const signal = names.map(() => new Float64Array(n));
-    const error = names.map(() => new Float64Array(n));
+    const errors = new UnitSums(this.parts, n);
     const classified = this.#references.every(({ scores }) => scores !== undefined);
     const labelled = classified && this.#references.every(({ label }) => label !== undefined);
     const agrees = classified ? new Uint8Array(n) : null;
@@ -314,21 +324,13 @@ export class Trials {
       throwIfCancelled(this.#context.signal);
       const outputs = await session.run(feeds);
       const { outputs: wanted, scores, label } = this.#references[index]!;
-      for (const [output, name] of names.entries()) {
-        const made = outputs[name];
-        if (made === undefined) continue;
-        const values = toFloat32(made);
-        assertComparable(name, wanted[name]!, values);
-        const sums = sumsOf(wanted[name]!, values);
-        signal[output]![index] = sums.reference;
-        error[output]![index] = sums.error;
-      }
+      errors.set(index, wanted, outputs);
       const found = argmax(scoresOf(outputs, this.#classes) ?? []);
       if (agrees !== null) agrees[index] = found >= 0 && found === argmax(scores ?? []) ? 1 : 0;
       if (correct !== null) correct[index] = found === label ? 1 : 0;
       index++;
     }
-    return { signal, error, agrees, correct };
+    return { errors, agrees, correct };
   }
 
   async *#feeds(): AsyncGenerator<Feeds> {
@@ -353,12 +355,8 @@ function bytesOf(feeds: Feeds): number {
   return Object.values(feeds).reduce((sum, { data, type }) => sum + data.length * bytesPerElement(type), 0);
 }
 
-const FLOATS: ReadonlySet<string> = new Set(['float32', 'float16', 'bfloat16', 'float64']);
-
-function floats(outputs: Readonly<Record<string, Tensor>>): Record<string, Float32Array> {
-  return Object.fromEntries(
-    Object.entries(outputs).flatMap(([name, tensor]) => (FLOATS.has(tensor.type) ? [[name, toFloat32(tensor)]] : [])),
-  );
+function floats(outputs: Outputs): Outputs {
+  return Object.fromEntries(Object.entries(outputs).filter(([, { type }]) => isFloatType(type)));
 }
 
 function scoresOf(outputs: Readonly<Record<string, Tensor>>, output: string | undefined): Float32Array | undefined {
@@ -368,19 +366,6 @@ function scoresOf(outputs: Readonly<Record<string, Tensor>>, output: string | un
 
 function allOf(n: number): Int32Array {
   return Int32Array.from({ length: n }, (_, i) => i);
-}
-
-function worstSqnr({ signal, error }: PerSample, indices: Int32Array): number {
-  let worst = Infinity;
-  for (const [output, errors] of error.entries()) {
-    let [x, e] = [0, 0];
-    for (const index of indices) {
-      x += signal[output]![index]!;
-      e += errors[index]!;
-    }
-    worst = Math.min(worst, e === 0 ? Infinity : 10 * Math.log10(x / e));
-  }
-  return worst;
 }
 
 function percent(flags: Uint8Array | null): number | null {

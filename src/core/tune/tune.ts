@@ -197,6 +197,7 @@ class Tuner {
       graph: pair.fp32,
       tensors: prepared.tensors,
       samples: few,
+      parts: this.#trials!.parts,
       layers: [...layers.keys()],
       build: (names) =>
         onlyQuantized(

@@ -1,7 +1,8 @@
 /** A report as the layer view asks for it: figures, pages of rows, and one layer. Pure. */
 
 import { QuantscopeError } from '../../shared/errors';
-import { comparedOf, decibelsOf, worstOutput } from '../../shared/measured';
+import { comparedOf, decibelsOf } from '../../shared/measured';
+import { outputFigures, outputName, worstOutput } from '../../shared/outputs';
 import type { LayerReport, Report, TensorReport } from '../../shared/report';
 import {
   PAGE_ROWS,
@@ -72,9 +73,15 @@ export function runFacts(report: Report): RunFacts {
   };
 }
 
-function outputFacts({ outputs }: Report): RunFacts['output'] {
-  const worst = worstOutput(outputs);
-  return worst === undefined ? null : { name: worst.name, sqnr: decibelsOf(worst.error) };
+function outputFacts(report: Report): RunFacts['output'] {
+  const worst = worstOutput(report);
+  if (worst === undefined) return null;
+  const parts = outputFigures(report).filter(({ part }) => part !== null);
+  return {
+    name: outputName(worst),
+    sqnr: decibelsOf(worst.error),
+    parts: parts.map((figure) => ({ name: outputName(figure), sqnr: decibelsOf(figure.error) })),
+  };
 }
 
 /** The rows from `start` on, beside those of the same names in the base. */

@@ -1,10 +1,11 @@
 /** The goals that a tune may have, each with an explanation and a first value that suits the model. Pure. */
 
 import { number3 } from '../../shared/format';
+import { measuredText } from '../../shared/measured';
+import { worstOutput } from '../../shared/outputs';
 import type { Recipe } from '../../shared/recipe';
 import type { Report } from '../../shared/report';
 import type { TuneGoal } from '../../shared/tuning';
-import { measuredText, worstOutput } from '../../shared/measured';
 
 export interface GoalChoice {
   readonly key: keyof TuneGoal;
@@ -63,8 +64,8 @@ function dropNow(accuracy: Report['accuracy']): string {
 }
 
 function sqnrNow(report: Report | undefined): string {
-  if (report === undefined || report.outputs.length === 0) return '';
-  return ` Last run: ${measuredText(worstOutput(report.outputs)?.error)}.`;
+  const worst = report === undefined ? undefined : worstOutput(report);
+  return worst === undefined ? '' : ` Last run: ${measuredText(worst.error)}.`;
 }
 
 function ratioNow(report: Report | undefined): string {

@@ -6,7 +6,8 @@ import { changeKey } from '../fixes';
 import { checkGates } from '../gates';
 import { layerFixes } from '../layerFixes';
 import { sortLayers, type Sort } from '../layerOrder';
-import { comparedOf, decibelsOf, worstOutput, type Decibels } from '../measured';
+import { comparedOf, decibelsOf, type Decibels } from '../measured';
+import { outputFigures, outputName, worstOutput } from '../outputs';
 import type { PricedFix, Prices } from '../price';
 import { priceText } from '../priceText';
 import { REASONS } from '../reasons';
@@ -92,13 +93,17 @@ export function layerAnswer(
 }
 
 export function runAnswer(report: Report, file: string): object {
-  const worst = worstOutput(report.outputs);
+  const worst = worstOutput(report);
+  const parts = outputFigures(report).filter(({ part }) => part !== null);
   const gates = checkGates(report);
   return {
     report: file,
     model: report.quantized?.path ?? null,
     counts: report.counts,
-    output: worst === undefined ? null : { name: worst.name, sqnr: toldDecibels(worst.error) },
+    output: worst === undefined ? null : { name: outputName(worst), sqnr: toldDecibels(worst.error) },
+    ...(parts.length === 0
+      ? {}
+      : { parts: parts.map((figure) => ({ name: outputName(figure), sqnr: toldDecibels(figure.error) })) }),
     accuracy: report.accuracy,
     ...(report.maybeClasses === undefined ? {} : { maybeClasses: report.maybeClasses }),
     bytes: { fp32: report.model.bytes, int8: report.quantized?.bytes ?? null },
