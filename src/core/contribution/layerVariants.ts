@@ -1,6 +1,8 @@
 /** The two variants of a layer: it alone quantized in the fp32 model, it alone kept float in the int8 model. */
 
 import { buildShadow } from '../analyze/shadow';
+import { barrier, BARRIER_FLOOR } from '../convert/barrier';
+import { Exposure } from '../convert/exposure';
 import type { Conversion } from '../convert/types';
 import type { NodeProto, TensorProto } from '../onnx/generated/onnx_pb';
 import type { Graph } from '../onnx/graph';
@@ -56,7 +58,7 @@ export function onlyQuantized({ int8, conversion, tensors }: Pair, layers: reado
       const inputs = [made, `${base}:scale`, `${base}:zero`];
       const domain = int8.nodes.find(({ opType }) => opType === 'DequantizeLinear')?.domain ?? '';
       nodes.push(makeNode({ op: 'DequantizeLinear', name: base, domain, inputs, outputs: [base] }));
-      replaced.set(tensor, base);
+      replaced.set(tensor, barred(base, `${base}:barred`, nodes, initializers));
     }
     variants.set(layer, { replaced });
   }
@@ -72,6 +74,7 @@ export function onlyFloat({ plan, fp32, int8, conversion }: Pair, layers: readon
   const int8Nodes = new Set(
     plan.layers.flatMap((l) => (isStatic(l) ? [l.node, ...l.fused].map(({ name }) => name) : [])),
   );
+  const exposure = new Exposure(plan, fp32);
   const nodes: NodeProto[] = [];
   const initializers = new Map<string, TensorProto>();
   const variants = new Map<string, Variant>();
@@ -79,10 +82,14 @@ export function onlyFloat({ plan, fp32, int8, conversion }: Pair, layers: readon
     const prefix = `float:${index}:`;
     const own = [layer.node, ...layer.fused];
     const made = new Set(own.flatMap(({ output }) => output));
+    const exposed = exposure.barredInput(layer);
+    const kept = exposed === undefined ? undefined : barred(exposed, `${prefix}barred:${exposed}`, nodes, initializers);
+    const nameOf = (name: string): string =>
+      made.has(name) ? prefix + name : name === exposed ? (kept ?? name) : name;
     for (const node of own) {
       const copy = cloneNode(node);
       copy.name = prefix + node.name;
-      copy.input = node.input.map((name) => (made.has(name) ? prefix + name : name));
+      copy.input = node.input.map(nameOf);
       copy.output = node.output.map((name) => (name === '' ? '' : prefix + name));
       for (const name of node.input) {
         const constant = fp32.initializer(name);
@@ -110,4 +117,12 @@ export function onlyFloat({ plan, fp32, int8, conversion }: Pair, layers: readon
     variants.set(layer.name, { replaced });
   }
   return { additions: { nodes, initializers }, variants };
+}
+
+/** A tensor behind a barrier, as convert writes it, so that the float layers that read it are float in the runtime too. */
+function barred(tensor: string, output: string, nodes: NodeProto[], initializers: Map<string, TensorProto>): string {
+  const floor = `${output}:floor`;
+  initializers.set(floor, makeTensorProto(floor, BARRIER_FLOOR));
+  nodes.push(makeNode(barrier(tensor, floor, output)));
+  return output;
 }

@@ -122,8 +122,8 @@ async function splitGroup(
       ),
       options,
     );
-    // At this level the runtime keeps the conversions as they stand, and computes between them in float.
-    const exact = await open(steps.model, { ...options, level: 'basic' });
+    // So the runtime keeps the conversions as they stand, and computes between them in float with the weights given.
+    const exact = await open(steps.model, { ...options, level: 'basic', config: { 'session.disable_quant_qdq': '1' } });
     const kernels = await open(shadow.model, options);
     for await (const { feeds } of samples.samples(signal)) {
       throwIfCancelled(signal);
