@@ -3,7 +3,7 @@
 import { decibels, NOTHING, percent, plural, printable, signed } from '../shared/format';
 import { comparePriced, judge, type Judgement } from '../shared/judgement';
 import type { Difference, PricedFix, Prices } from '../shared/price';
-import { differenceText, sizeText } from '../shared/priceText';
+import { differenceText, modesText, sizeText } from '../shared/priceText';
 import type { Paint, Style } from './style';
 import { facts, table, type Column } from './table';
 
@@ -20,7 +20,9 @@ const PAINTS: Readonly<Partial<Record<Judgement, (style: Style) => Paint>>> = {
   worse: (style) => style.red,
 };
 
-export function pricesText({ fixes, start, samples, left = 0 }: Prices, style: Style): string {
+/** @param mode of the run */
+export function pricesText(prices: Prices, mode: string, style: Style): string {
+  const { fixes, start, samples, left = 0 } = prices;
   const strip = facts(
     [
       ['now', `${decibels(start.sqnr)} at the worst output`],
@@ -31,6 +33,7 @@ export function pricesText({ fixes, start, samples, left = 0 }: Prices, style: S
           : `${percent(start.top1Fp32)} → ${percent(start.top1)}`,
       ],
       ['same class', start.agreement === null ? undefined : percent(start.agreement)],
+      ['modes', modesText(mode, prices)],
       ['judged by', `${plural(samples, 'sample')}; in brackets what lies inside with 95 % confidence`],
       ['not tried', left === 0 ? undefined : `${left} more, for lack of time`],
     ],

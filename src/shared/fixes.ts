@@ -66,6 +66,9 @@ export interface Fix {
   readonly preferred: boolean;
 }
 
+/** A fix that has not been ranked among others yet. */
+export type Suggestion = Omit<Fix, 'preferred'>;
+
 /** The same for two changes that do the same, whatever reason they give. */
 export function changeKey(change: RecipeChange): string {
   return JSON.stringify(change, (key, value: unknown) => (key === 'because' ? undefined : value));

@@ -3,6 +3,7 @@
 import { changeKey, type Fix } from './fixes';
 import { layerFixes } from './layerFixes';
 import { comparedOf } from './measured';
+import { modeFixes } from './modes';
 import type { Report } from './report';
 import { byBlame, suggestions, type Culprits } from './verdicts';
 
@@ -39,6 +40,7 @@ export function fixesToTry(
       ? [
           ...(culprits === undefined ? [] : suggestions(culprits).map(({ fix, layer: of }) => ({ fix, layer: of }))),
           ...layerFixes(report, culprits, null).map((fix) => ({ fix, layer: null })),
+          ...modeFixes(report).map((fix) => ({ fix, layer: null })),
           ...blamed(report, culprits).flatMap((name) => ofLayer(name, FIXES_A_LAYER)),
         ]
       : ofLayer(layer, most);

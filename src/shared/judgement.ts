@@ -18,10 +18,35 @@ export type Judgement = (typeof JUDGEMENTS)[number];
 
 const isTold = (difference: Difference | null): difference is Difference => difference !== null && !isNoise(difference);
 
-/** By the first that is beyond the noise: accuracy, then agreement with fp32, then error, then time. */
-export function judge(priced: Pick<PricedFix, 'price'> | undefined): Judgement {
+/** Modes change error, time and size at once: what one brings on balance must be more than this share of the whole. */
+const BALANCE = 0.1;
+
+/** Of a signal spread evenly over 256 steps, 20·log10(256) dB: of what lies below, eight bits make nothing better. */
+const EIGHT_BITS = 48.2;
+
+/**
+ * What another mode brings on balance: the share of the error power that it takes away, of the time and of the bytes,
+ * each at that end of its interval. Where the worst ends are still a gain, another set of samples does not turn it.
+ */
+function balance({ sqnr, from, latency, macs, sizeRatio = 1 }: Price, end: 'low' | 'high'): number {
+  const before = from === undefined ? 0 : (from ?? Infinity);
+  const after = before + (end === 'low' ? sqnr.low : sqnr.high);
+  const more = Math.min(EIGHT_BITS, after) - Math.min(EIGHT_BITS, before);
+  const error = 1 - 10 ** (-more / 10);
+  const slower = latency === null ? Math.max(0, -macs) / 100 : end === 'low' ? latency.high : latency.low;
+  return error - slower - (sizeRatio - 1);
+}
+
+function judgeMode(price: Price): Judgement {
+  if (balance(price, 'low') > BALANCE) return 'better';
+  return balance(price, 'high') < -BALANCE ? 'worse' : 'same';
+}
+
+/** By the first that is beyond the noise: accuracy, then agreement with fp32, then error, then time; a mode on balance. */
+export function judge(priced: (Pick<PricedFix, 'price'> & Partial<Pick<PricedFix, 'fix'>>) | undefined): Judgement {
   if (priced === undefined) return 'untried';
   if (priced.price === null) return 'impossible';
+  if (priced.fix?.kind === 'mode') return judgeMode(priced.price);
   const { top1, agreement, sqnr, latency } = priced.price;
   const [quality] = [top1, agreement, sqnr].filter(isTold);
   if (quality !== undefined) return quality.value > 0 ? 'better' : 'worse';

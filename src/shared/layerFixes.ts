@@ -1,7 +1,7 @@
 /** Everything that can be done about a layer, or about the model as a whole. Pure. */
 
 import { changeKey, type Fix } from './fixes';
-import { byPrice } from './judgement';
+import { byPrice, judge } from './judgement';
 import type { Prices } from './price';
 import type { Report } from './report';
 import { suggestFixes, suggestRecipeFixes } from './suggest';
@@ -24,7 +24,11 @@ export function layerFixes(
   const named = (causes ?? []).flatMap(({ fix }) => (fix === undefined ? [] : [fix]));
   const suggested = layer === null ? suggestRecipeFixes(report) : suggestFixes(report, layer);
   const byChange = new Map<string, Fix>();
-  for (const fix of [...named, ...suggested]) {
+  // Of modes only trying tells, so that only those that were found better are offered.
+  const modes = (layer === null ? (prices?.fixes ?? []) : []).flatMap((priced) =>
+    priced.fix.kind === 'mode' && judge(priced) === 'better' ? [priced.fix] : [],
+  );
+  for (const fix of [...named, ...suggested, ...modes]) {
     const key = changeKey(fix.change);
     if (!byChange.has(key)) byChange.set(key, fix);
   }

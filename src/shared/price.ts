@@ -27,6 +27,10 @@ export interface Price {
   readonly latency: Difference | null;
   /** Bytes of the int8 model; exact. */
   readonly bytes: number;
+  /** What {@link sqnr} is more than, in dB; `null` without any error. Earlier versions did not write it. */
+  readonly from?: number | null;
+  /** Bytes, new ÷ old; earlier versions did not write it. */
+  readonly sizeRatio?: number;
   /** Share of the multiply-adds that runs in int8, new minus old, in points; exact. */
   readonly macs: number;
   /** Samples that errors and accuracy were measured on. */

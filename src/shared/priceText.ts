@@ -1,8 +1,8 @@
 /** Price tags as text, the same in the terminal, in the editor and for agents. Pure. */
 
-import { bytes, NOTHING, number3, signed } from './format';
+import { bytes, decibels, NOTHING, number3, signed } from './format';
 import { judge, type Judgement } from './judgement';
-import { isNoise, type Difference, type Price, type PricedFix } from './price';
+import { isNoise, type Difference, type Price, type Prices } from './price';
 
 /** `+1.20 dB (0.90 … 1.50)`; `noise (−0.10 … 0.20)` where zero lies in the interval. */
 export function differenceText(difference: Difference | null, unit: string, scale = 1): string {
@@ -42,7 +42,7 @@ export const JUDGEMENT_TEXT: Readonly<Record<Judgement, string>> = {
 };
 
 /** In a few words, what is beyond the noise: `output +9.95 dB, time +3.10 %`. */
-export function briefPrice(priced: Pick<PricedFix, 'price'> | undefined): string {
+export function briefPrice(priced: Parameters<typeof judge>[0]): string {
   const judgement = judge(priced);
   const price = priced?.price ?? null;
   if (price === null || judgement === 'same') return JUDGEMENT_TEXT[judgement];
@@ -55,4 +55,19 @@ export function briefPrice(priced: Pick<PricedFix, 'price'> | undefined): string
     ...told('time', latency, '%', 100),
   ].join(', ');
   return judgement === 'worse' ? `${JUDGEMENT_TEXT.worse}: ${figures}` : figures;
+}
+
+/**
+ * The modes beside each other: `static (this run): 18.0 dB; dynamic: 30.1 dB, time +12.0 % (8.0 … 16.0), 1.02 times the
+ * bytes`; `undefined` where no other was tried.
+ */
+export function modesText(mode: string, { start, fixes }: Prices): string | undefined {
+  const others = fixes.flatMap(({ fix, price }) => {
+    if (fix.change.kind !== 'mode' || price === null) return [];
+    const sqnr = start.sqnr === null ? null : start.sqnr + price.sqnr.value;
+    const time = price.latency === null ? [] : [`time ${differenceText(price.latency, '%', 100)}`];
+    const size = price.sizeRatio === undefined ? [] : [`${number3(price.sizeRatio)} times the bytes`];
+    return [`${fix.change.mode}: ${[decibels(sqnr), ...time, ...size].join(', ')}`];
+  });
+  return others.length === 0 ? undefined : [`${mode} (this run): ${decibels(start.sqnr)}`, ...others].join('; ');
 }

@@ -6,14 +6,16 @@
 
 import { z } from 'zod';
 import { QuantscopeError } from './errors';
-import { OBSERVERS, TORCH_BACKENDS } from './recipeValues';
+import { MODES, OBSERVERS, TORCH_BACKENDS, type Mode } from './recipeValues';
 import { REGEX, regexOf } from './regexSelector';
 
 export {
+  MODES,
   OBSERVERS,
   TORCH_BACKENDS,
   TORCH_MODES,
   weightOverride,
+  type Mode,
   type ObserverId,
   type TorchBackend,
   type TorchMode,
@@ -32,8 +34,6 @@ export const BACKEND_IDS = [
 ] as const;
 export type BackendId = (typeof BACKEND_IDS)[number];
 
-export const MODES = ['static', 'dynamic', 'weight-only'] as const;
-export type Mode = (typeof MODES)[number];
 /** Those of PyTorch as well. */
 export const ALL_MODES = [...MODES, 'eager', 'qat', 'pt2e'] as const;
 

@@ -15,6 +15,9 @@ export const SMOOTHING = [0.5, 0.75] as const;
 export const TORCH_BACKENDS = ['fbgemm', 'x86', 'onednn', 'qnnpack'] as const satisfies readonly BackendId[];
 export type TorchBackend = (typeof TORCH_BACKENDS)[number];
 
+export const MODES = ['static', 'dynamic', 'weight-only'] as const;
+export type Mode = (typeof MODES)[number];
+
 /** Of PyTorch: `static` is FX graph mode, `eager` the model's own stubs, `qat` FX with training, `pt2e` torch.export with torchao. */
 export const TORCH_MODES = ['static', 'dynamic', 'eager', 'qat', 'pt2e'] as const;
 export type TorchMode = (typeof TORCH_MODES)[number];

@@ -3,8 +3,9 @@
  * no more.
  */
 
-import type { Fix, FixKind, RecipeChange } from './fixes';
+import type { Fix, FixKind, RecipeChange, Suggestion } from './fixes';
 import { plural } from './format';
+import { neededMode, otherModeOf } from './modes';
 import type { BackendId, LayerOverride } from './recipe';
 import { PERCENTILES, weightOverride, type ObserverId } from './recipeValues';
 import type { LayerReport, Report, TensorReport } from './report';
@@ -33,8 +34,6 @@ export function suggestRecipeFixes(report: Report): readonly Fix[] {
   ]);
 }
 
-type Suggestion = Omit<Fix, 'preferred'>;
-
 function ranked(fixes: readonly Suggestion[]): Fix[] {
   return fixes.map((fix, index) => ({ ...fix, preferred: index === 0 }));
 }
@@ -61,6 +60,7 @@ function fixesOfError(report: Report, layer: LayerReport): Suggestion[] {
     ...(isPerTensor(layer) && mayBePerChannel(report, layer) ? [layerPerChannel(layer)] : []),
     ...((layer.saturation ?? 0) > SATURATED ? [reduceRange(layer)] : []),
     ...(hasKernel ? wide : []),
+    ...otherModeOf(report, layer, because(layer)),
     ...(cheap ? [exclude] : []),
     ...rangeFixes(report, layer),
     ...(cheap ? [] : [exclude]),
@@ -306,31 +306,10 @@ const MOST_BACKENDS = 3;
 function fixesOfReason(report: Report, layer: LayerReport): Suggestion[] {
   if (layer.reason === 'excluded') return includeLayer(report, layer);
   if (layer.reason === 'opset-too-old') return raiseOpset(report, [layer]);
-  if (layer.reason === 'needs-dynamic') return ofLayersLike(report, layer, 'dynamic');
-  if (layer.reason === 'weight-only-at-most') return ofLayersLike(report, layer, 'weight-only');
-  const others = [...twinOf(report, layer), ...otherBackends(layer)];
+  const others = [...neededMode(report, layer), ...twinOf(report, layer), ...otherBackends(layer)];
   // An ONNX layer that the runtime leaves in float has no conversions around it to save.
   if (layer.reason !== 'runtime-not-fused' || report.framework === 'onnx') return others;
   return [excludeLayer(report, layer, 'the runtime has no int8 kernel for it'), ...others];
-}
-
-const MODE_DETAILS = {
-  dynamic: 'Its weights are stored in int8, what it reads is quantized at run time by its own minimum and maximum.',
-  'weight-only': 'Its weights are stored in int8, a quarter of their size; it computes in float, as before.',
-} as const;
-
-/** Another mode for a layer, or for all of its operator at once where there are more. */
-function ofLayersLike(
-  report: Report,
-  { name, op, reason }: LayerReport,
-  mode: keyof typeof MODE_DETAILS,
-): Suggestion[] {
-  const detail = MODE_DETAILS[mode];
-  const alike = report.layers.filter((other) => other.op === op && other.reason === reason);
-  const one = override('layer-mode', `Quantize "${name}" in ${mode} mode`, detail, { select: name, mode });
-  if (alike.length < 2) return [one];
-  const all = override('layer-mode', `Quantize every ${op} in ${mode} mode`, detail, { select: `op:${op}`, mode });
-  return [all, one];
 }
 
 function otherBackends({ op, alternatives = [] }: LayerReport): Suggestion[] {

@@ -24,7 +24,8 @@ export const fixes = defineCommand({
   run: async ({ files: [file], values }, { cwd, run }) => {
     const { layer, most, samples, seed } = values;
     const place = await locateReport(path.resolve(cwd, file), cwd);
-    if (layer !== undefined && !(await readReport(place.report)).layers.some(({ name }) => name === layer)) {
+    const { layers, mode } = await readReport(place.report);
+    if (layer !== undefined && !layers.some(({ name }) => name === layer)) {
       throw new QuantscopeError('selector-unmatched', `The report has no layer "${layer}".`);
     }
     const prices = await run(
@@ -38,6 +39,6 @@ export const fixes = defineCommand({
       },
       toJobOptions(values),
     );
-    return { json: prices, text: (style) => pricesText(prices, style) };
+    return { json: prices, text: (style) => pricesText(prices, mode, style) };
   },
 });

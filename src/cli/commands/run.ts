@@ -70,7 +70,9 @@ export async function quantizeAndCheck(
       [
         ...(guessed === undefined ? [] : [warningLines([`The preprocessing is guessed. ${guessed}`], style)]),
         reportText(report, { outDir, cwd, save }, style),
-        ...(prices === undefined ? [] : [`${style.bold('What fixes bring and cost')}\n${pricesText(prices, style)}`]),
+        ...(prices === undefined
+          ? []
+          : [`${style.bold('What fixes bring and cost')}\n${pricesText(prices, report.mode, style)}`]),
       ].join('\n\n'),
     exit: gates.every(({ passed }) => passed) ? EXIT.ok : EXIT.gateFailed,
   };

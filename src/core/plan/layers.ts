@@ -1,6 +1,7 @@
 /** First half of the plan: which layers there are, and which of them run in int8. */
 
 import type { ReasonCode } from '../../shared/reasons';
+import { WEIGHT_MODE_OPS } from '../../shared/modes';
 import type { Mode } from '../../shared/recipe';
 import type { Backend, Condition, OpRule } from '../backends/types';
 import { subgraphs } from '../onnx/attributes';
@@ -44,16 +45,6 @@ export interface LayerDraft {
 }
 
 const NOT_QUANTIZABLE: OpRule = { kind: 'none' };
-
-/**
- * Operators that dynamic and weight-only modes quantize: those with a constant weight. Dynamic leaves
- * Conv out, for which onnxruntime has no fast kernel with activations quantized at run time, and what
- * it has no such kernel for at all.
- */
-export const WEIGHT_MODE_OPS: Readonly<Record<Exclude<Mode, 'static'>, readonly string[]>> = {
-  dynamic: ['MatMul', 'Gemm', 'LSTM'],
-  'weight-only': ['Conv', 'MatMul', 'Gemm', 'LSTM', 'GRU', 'RNN'],
-};
 
 /** Conditions that are about int32 biases, which dynamic layers add in float, or about int8 products. */
 const MODE_WAIVES: Readonly<Record<Mode, readonly Condition[]>> = {

@@ -232,6 +232,8 @@ export class Trials {
       top1: sharesOf(before.perSample.correct, after.perSample.correct),
       latency: this.#options.timed === true ? await this.#slowdown(before.model, after.model, seed) : null,
       bytes: after.bytes - before.bytes,
+      from: Number.isFinite(before.sqnr) ? before.sqnr : null,
+      sizeRatio: after.bytes / before.bytes,
       macs: after.macs - before.macs,
       samples: n,
     };

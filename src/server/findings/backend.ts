@@ -2,8 +2,8 @@
 
 import { BACKENDS } from '../../core/backends/backends';
 import type { Backend } from '../../core/backends/types';
-import { WEIGHT_MODE_OPS } from '../../core/plan/layers';
 import { requiredOpset } from '../../core/plan/plan';
+import { WEIGHT_MODE_OPS } from '../../shared/modes';
 import {
   activationOverride,
   weightOverride,
