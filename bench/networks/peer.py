@@ -28,9 +28,10 @@ STATIC: dict[str, dict[str, object]] = {
     "entropy": {"per_channel": True, "calibrate_method": CalibrationMethod.Entropy},
 }
 DYNAMIC = {"dynamic": QuantType.QInt8, "dynamic-u8": QuantType.QUInt8}
-# Without the second, int8 weights per channel fail where a bias is [1, N]; the third bounds the memory of histograms.
+# Without the second, int8 weights per channel fail where a bias is [1, N].
 RETRY = [{}, {"QDQDisableWeightAdjustForInt32Bias": True}]
-STRIDE = {"CalibStridedMinMax": 8}
+# Samples whose tensors are in memory at once for a histogram; the tool wants a divisor of their number.
+MOST_HELD = 10
 OLDEST_PER_CHANNEL = 13
 
 
@@ -81,14 +82,17 @@ def quantize(model: str, out: str, samples_file: str, setting: str) -> None:
             quantize_dynamic(ready, out, per_channel=True, weight_type=DYNAMIC[setting])
             return
         options = STATIC[setting]
+        samples = Samples(samples_file, ready)
+        held = max(count for count in range(1, MOST_HELD + 1) if len(samples) % count == 0)
+        strided = {"CalibStridedMinMax": held} if "calibrate_method" in options else {}
         for more in RETRY:
             try:
                 quantize_static(
-                    *(ready, out, Reader(Samples(samples_file, ready))),
+                    *(ready, out, Reader(samples)),
                     quant_format=QuantFormat.QDQ,
                     activation_type=QuantType.QUInt8,
                     weight_type=QuantType.QInt8,
-                    extra_options={**more, **(STRIDE if "calibrate_method" in options else {})},
+                    extra_options={**more, **strided},
                     **options,
                 )
                 return
