@@ -13,6 +13,7 @@
 
 import { cloneModel, graphOf, opsetVersion, type OnnxModel } from '../onnx/model';
 import { QuantscopeError } from '../../shared/errors';
+import { dropNoOps } from './dropNoOps';
 import { equalize, unevenness } from './equalize';
 import { foldBatchnorm } from './foldBatchnorm';
 import { foldConstants, foldShapes, hasFixedInputs } from './foldConstants';
@@ -28,6 +29,7 @@ export interface NormalizeStep {
   readonly id:
     | 'name-nodes'
     | 'inline-functions'
+    | 'drop-no-ops'
     | 'initializers-from-inputs'
     | 'half-to-float'
     | 'raise-ir'
@@ -111,6 +113,9 @@ export async function normalizeModel(model: OnnxModel, options: NormalizeOptions
   const target = targetOpset(opsetVersion(copy), options);
   raiseIr(copy, target, freed.length > 0, steps);
   if (options.constants !== false) await foldAllConstants(copy, steps);
+
+  const noOps = dropNoOps(copy);
+  report('drop-no-ops', `Took out ${count(noOps, 'node')} that hand on what they read.`, noOps);
 
   const before = opsetVersion(copy);
   if (target !== undefined && target !== before) {

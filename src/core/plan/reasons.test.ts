@@ -34,7 +34,16 @@ describe('reasons', () => {
     },
     'op-not-supported': { model: between([node('Tanh', ['a'], ['b'])]), layer: 'Tanh_of_b' },
     'op-keeps-float': { model: between([node('Softmax', ['a'], ['b'], { axis: 1 })]), layer: 'Softmax_of_b' },
-    'no-op': { model: between([node('Dropout', ['a'], ['b'])]), layer: 'Dropout_of_b' },
+    'no-op': {
+      model: buildModel({
+        opset: 13,
+        inputs: IMAGE,
+        constants: { w: KERNEL },
+        nodes: [node('Conv', ['x', 'w'], ['a'], PADS), node('Dropout', ['a'], ['y'])],
+        outputs: ['y'],
+      }),
+      layer: 'Dropout_of_y',
+    },
     'data-movement': {
       model: buildModel({
         opset: 13,
