@@ -84,7 +84,7 @@ export function makeReport(parts: Parts): Report {
     calibration: {
       data: data.calibration.description,
       synthetic: data.calibration.kind === 'synthetic',
-      samples: samplesRead(data.calibration),
+      samples: samplesRead(data.calibration.ids, data.calibration.skipped),
       observer: settings.global.observer ?? (settings.mode === 'qat' ? 'moving-average' : 'mse'),
       skipped: data.calibration.skipped,
       cached: false,

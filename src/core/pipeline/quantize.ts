@@ -12,7 +12,7 @@ import { convert } from '../convert/convert';
 import type { Conversion } from '../convert/types';
 import { openDataset, SYNTHETIC } from '../data/dataset';
 import { FeedsCache } from '../data/feedsCache';
-import type { Dataset, Feeds } from '../data/types';
+import type { Dataset, Feeds, Skipped } from '../data/types';
 import { PartErrors, withParts } from '../parts/partErrors';
 import { randomness, randomWarnings } from '../reference/repeat';
 import { unseeded } from '../reference/seed';
@@ -131,7 +131,7 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   stages.tellWhatIsLeft();
 
   stages.enter('analyze');
-  const analysis = await analyzeErrors(job, prepared, conversion, watched);
+  const { analysis, missed } = await analyzeErrors(job, prepared, conversion, watched);
   const judged = validation ?? (dataset === undefined ? undefined : { dataset, labels: undefined });
   warnings.push(...outputWarnings(analysis?.outputs ?? []));
   stages.enter('evaluate');
@@ -146,10 +146,12 @@ async function quantizeModel(job: QuantizeJob, context: JobContext): Promise<Rep
   warnings.push(...labelWarnings(accuracy.report));
   stages.enter('benchmark');
   const latency = feeds === undefined ? null : await latencyOf(prepared, conversion, feeds, watched);
-  if (validation !== undefined) warnings.push(...skippedWarnings(accuracy.skipped));
+  // Without classes the accuracy is not of all samples, so that those of the analysis tell more.
+  const skipped = accuracy.report === null ? missed : accuracy.skipped;
+  if (validation !== undefined) warnings.push(...skippedWarnings(skipped));
   throwIfCancelled(context.signal);
 
-  const measured: Figures = { analysis, accuracy, latency, pending: [] };
+  const measured: Figures = { analysis, accuracy, latency, skipped, pending: [] };
   return writeWhole(outDir, runReport(converted, measured, written, stages.finish(), warnings));
 }
 
@@ -198,10 +200,10 @@ async function analyzeErrors(
   prepared: Prepared,
   conversion: Conversion,
   context: JobContext,
-): Promise<Analysis | undefined> {
+): Promise<{ readonly analysis: Analysis | undefined; readonly missed: readonly Skipped[] }> {
   const { recipe, baseDir } = job;
   const source = recipe.validate ?? recipe.calibration;
-  if (source === undefined) return undefined;
+  if (source === undefined) return { analysis: undefined, missed: [] };
   const samples = await openDataset(source.data, prepared.inputs, {
     baseDir,
     preprocess: preprocessOf(recipe.preprocess),
@@ -225,7 +227,7 @@ async function analyzeErrors(
     ...(context.signal === undefined ? {} : { signal: context.signal }),
     ...(context.onProgress === undefined ? {} : { onProgress: context.onProgress }),
   });
-  return { ...analysis, outputs: withParts(analysis.outputs, parts.result()) };
+  return { analysis: { ...analysis, outputs: withParts(analysis.outputs, parts.result()) }, missed: samples.skipped };
 }
 
 /** A figure for the summary: a model that no second session opens for has none, and nothing else fails for it. */

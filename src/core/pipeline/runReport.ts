@@ -6,7 +6,7 @@ import { REPORT_VERSION, type LatencyReport, type RandomReport, type Report } fr
 import type { Analysis } from '../analyze/analyze';
 import { targetFacts } from '../backends/backends';
 import type { Conversion } from '../convert/types';
-import type { Dataset } from '../data/types';
+import type { Dataset, Skipped } from '../data/types';
 import { opsetVersion } from '../onnx/model';
 import type { WrittenModel } from '../onnx/write';
 import { needsCalibration } from '../plan/types';
@@ -42,6 +42,8 @@ export interface Figures {
   readonly analysis: Analysis | undefined;
   readonly accuracy: Accuracy;
   readonly latency: LatencyReport | null;
+  /** Samples that could not be read, of the data that errors and accuracy are measured on. */
+  readonly skipped: readonly Skipped[];
   readonly pending: readonly MeasuringStage[];
 }
 
@@ -49,18 +51,24 @@ export const nothingMeasured = (pending: readonly MeasuringStage[]): Figures => 
   analysis: undefined,
   accuracy: NO_ACCURACY,
   latency: null,
+  skipped: [],
   pending,
 });
 
 export function runReport(
   { job, context, prepared, random, dataset, calibration, conversion, verification, outDir, file }: Converted,
-  { analysis, accuracy, latency, pending }: Figures,
+  { analysis, accuracy, latency, skipped, pending }: Figures,
   written: WrittenModel,
   seconds: Report['seconds'],
   warnings: readonly string[],
 ): Report {
   const { recipe, baseDir } = job;
   const { backend } = prepared;
+  // Without a calibration its data are measured on, or nothing reads them.
+  const passedOver = recipe.validate === undefined ? skipped : [];
+  const read = needsCalibration(prepared.plan)
+    ? calibration
+    : { samples: samplesRead(dataset?.ids ?? [], passedOver), skipped: passedOver };
   const layers = layerReports({ prepared, conversion, stats: calibration.stats, verification, analysis });
   return {
     version: REPORT_VERSION,
@@ -88,10 +96,9 @@ export function runReport(
         : {
             data: dataset.description,
             synthetic: dataset.kind === 'synthetic',
-            samples: needsCalibration(prepared.plan) ? calibration.samples : samplesRead(dataset),
+            samples: read.samples,
             observer: recipe.calibration?.observer ?? backend.observer,
-            // The dataset tells of its latest use, which may have read less.
-            skipped: needsCalibration(prepared.plan) ? calibration.skipped : dataset.skipped,
+            skipped: read.skipped,
             cached: calibration.cached,
             key: calibration.key,
           },

@@ -3,8 +3,8 @@
 import { plural } from '../../shared/format';
 import type { Dataset, Skipped } from '../data/types';
 
-/** How many samples there were without those that were passed over so far. */
-export function samplesRead({ ids, skipped }: Pick<Dataset, 'ids' | 'skipped'>): number {
+/** How many samples there were without those that were passed over. */
+export function samplesRead(ids: Dataset['ids'], skipped: readonly Skipped[]): number {
   const passed = new Set(skipped.map(({ item }) => item));
   return ids.filter((id) => !passed.has(id)).length;
 }
