@@ -3,10 +3,13 @@
 Both graphs advance together, and a value is dropped after its last use, so that memory holds a part of one sample.
 """
 
+import math
+import operator
 import time
 
 import torch
 from torch import fx, nn
+from torch.nn import functional
 
 from align import align, computes, passes_on, source_of
 from errors import ErrorSums
@@ -235,13 +238,42 @@ def module_of(node, owner):
     return owner.get_submodule(node.target) if node.op == "call_module" else None
 
 
-def multiply_adds(node, owner, output):
-    """Of one sample, as the weight tells: every output element costs one product per weight of its channel."""
-    module = module_of(node, owner)
-    weight = getattr(module, "weight", None)
-    if not isinstance(weight, torch.Tensor) or output is None or isinstance(module, nn.Embedding) or weight.dim() < 2:
+_PRODUCTS = (torch.matmul, torch.bmm, operator.matmul, "matmul", "bmm")
+_TRANSPOSED = (functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d)
+_WEIGHTED = (functional.linear, functional.conv1d, functional.conv2d, functional.conv3d, *_TRANSPOSED)
+
+
+def multiply_adds(node, owner, facts):
+    """Of one sample. A weight meets every element of its output channel; in a transposed convolution, whose weights
+    have the input channels first, every element of its input channel; in a recurrent network every step."""
+    output, given = facts["output"], next((fact for _, fact in facts["inputs"] if fact is not None), None)
+    if output is None or given is None:
         return 0
-    elements = 1
-    for dim in output["shape"]:
-        elements *= dim
-    return elements * (weight.numel() // weight.shape[0])
+    if node.target in _PRODUCTS:
+        return math.prod(output["shape"]) * given["shape"][-1]
+    module = module_of(node, owner)
+    if isinstance(module, nn.RNNBase):
+        weights = sum(value.numel() for name, value in module.named_parameters() if name.startswith("weight"))
+        return math.prod(given["shape"][:-1]) * weights
+    weight = _weight_of(node, module, owner)
+    if weight is None or weight.dim() < 2:
+        return 0
+    transposed = node.target in _TRANSPOSED or "ConvTranspose" in type(module).__name__
+    return math.prod((given if transposed else output)["shape"]) * (weight.numel() // weight.shape[0])
+
+
+def _weight_of(node, module, owner):
+    """Of a module, of the first in a fused one, or of a function that is given one of the model's tensors."""
+    if isinstance(module, nn.Embedding):
+        return None
+    if module is not None:
+        first = module[0] if isinstance(module, nn.Sequential) and len(module) > 0 else module
+        weight = getattr(first, "weight", None)
+        return weight if isinstance(weight, torch.Tensor) else None
+    if node.target not in _WEIGHTED or len(node.args) < 2 or not isinstance(node.args[1], fx.Node):
+        return None
+    source = source_of(node.args[1], owner)
+    if source.op != "get_attr":
+        return None
+    *path, name = source.target.split(".")
+    return getattr(owner.get_submodule(".".join(path)), name, None)

@@ -50,7 +50,6 @@ def _describe(comparison, pair, layer, merged, excluded, mode, supported, times)
     ran = comparison.runs_int8(node)
     reason = None if ran else _reason(comparison, pair, layer, facts, excluded, mode, supported)
     fp32, int8 = times
-    start = module_of(pair.chain[0], comparison.prepared)
     return {
         "name": layer.name,
         "op": layer.op,
@@ -62,7 +61,7 @@ def _describe(comparison, pair, layer, merged, excluded, mode, supported, times)
         "reason": reason,
         "kernel": _kernel(node, comparison.converted, ran),
         "time": {"int8": int8.get(node), "fp32": _sum([fp32.get(part) for part in pair.chain])},
-        "macs": multiply_adds(pair.chain[0], comparison.prepared, facts["output"]) if start is not None else 0,
+        "macs": multiply_adds(pair.chain[0], comparison.prepared, facts),
         "local": comparison.local[node].result(),
         "accumulated": comparison.accumulated[node].result(),
         "tensors": _tensors(comparison, pair, layer, facts),
